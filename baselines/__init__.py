@@ -1,0 +1,1 @@
+"""Policies to compare with, each a small adapter with its card."""

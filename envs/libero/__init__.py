@@ -1,0 +1,1 @@
+"""LIBERO on robosuite and MuJoCo: suites, environment, assets."""

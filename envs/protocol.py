@@ -1,0 +1,105 @@
+"""The field's evaluation protocols as frozen data. Scores under different protocols never share a row.
+
+Sources: the public evaluation scripts of OpenVLA, OpenVLA-OFT and openpi (`openvla`), LeRobot (`lerobot`), Seer
+(`seer`), VITA-VLA (`vita_vla`) and LIBERO itself (`libero`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from vvla_policies.errors import UnknownNameError, VvlaError
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How an episode is run. Everything here can change a score, so it is printed with every score.
+
+    Attributes:
+        name: the protocol's name.
+        benchmark: the benchmark it belongs to.
+        max_steps: suite name to the number of policy steps after which an episode is truncated.
+        settle_steps: steps taken before the policy acts, so that objects come to rest.
+        settle_gripper: gripper entry of the settling action (+1 open, 0 no command); the other entries are 0.
+        first_observation: whether the policy's first picture is from "after" settling, or a stale one from "before".
+        image_size: (height, width) of the third-person and of the wrist picture as rendered, px.
+        trials: episodes per task in the published evaluations.
+        source: where the values were read.
+    """
+
+    name: str
+    benchmark: str
+    max_steps: Mapping[str, int]
+    settle_steps: int
+    settle_gripper: float
+    first_observation: Literal["after", "before"]
+    image_size: tuple[int, int]
+    trials: int
+    source: str
+
+    def steps(self, suite: str) -> int:
+        """The step limit of a suite.
+
+        Raises:
+            VvlaError: the protocol was never defined for that suite.
+        """
+        if suite not in self.max_steps:
+            raise VvlaError(
+                f"protocol '{self.name}' does not define suite '{suite}' (it defines {', '.join(self.max_steps)}); "
+                "choose another --protocol"
+            )
+        return self.max_steps[suite]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a record."""
+        return {**asdict(self), "max_steps": dict(self.max_steps), "image_size": list(self.image_size)}
+
+
+def _libero_steps(spatial: int, object_: int, goal: int, long: int, ninety: int) -> dict[str, int]:
+    return {
+        "libero_spatial": spatial,
+        "libero_object": object_,
+        "libero_goal": goal,
+        "libero_long": long,
+        "libero_90": ninety,
+    }
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    p.name: p
+    for p in (
+        Protocol(
+            "openvla", "libero", _libero_steps(220, 280, 300, 520, 400), 10, +1.0, "after", (256, 256), 50,
+            "openvla, openvla-oft and openpi evaluation scripts",
+        ),
+        Protocol(
+            "lerobot", "libero", _libero_steps(280, 280, 300, 520, 400), 10, +1.0, "after", (360, 360), 10,
+            "lerobot LiberoEnv",
+        ),
+        Protocol(
+            "vita_vla", "libero", _libero_steps(600, 600, 600, 600, 600), 5, 0.0, "after", (128, 128), 50,
+            "VITA-VLA evaluation script (arXiv 2510.09607)",
+        ),
+        Protocol(
+            "seer", "libero", {"libero_long": 600}, 5, 0.0, "before", (128, 128), 20,
+            "Seer evaluation script (arXiv 2412.15109)",
+        ),
+        Protocol(
+            "libero", "libero", _libero_steps(600, 600, 600, 600, 600), 5, 0.0, "after", (128, 128), 20,
+            "LIBERO's own evaluation (arXiv 2306.03310)",
+        ),
+    )
+}  # fmt: skip
+
+
+def get_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise UnknownNameError("protocol", name, sorted(PROTOCOLS))
+    return PROTOCOLS[name]

@@ -1,0 +1,1 @@
+"""Seeded parallel rollouts, their records, and what is made from the records."""

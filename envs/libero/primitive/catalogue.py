@@ -1,0 +1,14 @@
+"""The list of all primitive assets: relative path of the MJCF -> function giving the files for that path's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from . import groceries
+from .mjcf import Files
+
+Maker = Callable[[], Files]
+
+CATALOGUE: Mapping[str, Maker] = {
+    **groceries.CATALOGUE,
+}

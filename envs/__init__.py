@@ -1,6 +1,7 @@
 """Simulators behind one Gymnasium interface: `import vvla_policies.envs; gymnasium.make("vvla/libero_long", task=3)`.
 
-As Gymnasium asks of packages of environments, importing this one registers them: every installed suite as `vvla/<suite>`.
+As Gymnasium asks of packages of environments, importing this one registers them: every installed suite as
+`vvla/<suite>`.
 """
 
 from __future__ import annotations
@@ -33,11 +34,10 @@ def make(
     Returns:
         A `ManipulationEnv`.
     """
-    from vvla_policies.envs.protocol import get_protocol
     from vvla_policies.envs.suite import EnvSettings, load_suite
 
     found = load_suite(suite)
-    settings = EnvSettings(get_protocol(protocol or found.default_protocol), found.assets(assets), cameras)
+    settings = EnvSettings(found.protocol(protocol), found.assets(assets), cameras)
     env = found.make_env(settings, task)
     env.render_mode = render_mode
     return env

@@ -56,6 +56,11 @@ class Protocol:
         """Plain data for a record."""
         return {**asdict(self), "max_steps": dict(self.max_steps), "image_size": list(self.image_size)}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Protocol:
+        """The inverse of `to_json`."""
+        return cls(**{**data, "image_size": tuple(data["image_size"])})
+
 
 def _libero_steps(spatial: int, object_: int, goal: int, long: int, ninety: int) -> dict[str, int]:
     return {

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vvla_policies.envs.protocol import Protocol
+from vvla_policies.envs.protocol import Protocol, get_protocol
 
+from vvla_policies.observation import KEYS
 from vvla_policies.registry import SUITES, find
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ class AssetSet:
         name: "official" or "primitive".
         path: the folder that holds it.
         fingerprint: hash over its files; stands in every record.
+        source: where it came from ("generated ...", "imported", "hub <commit>").
     """
 
     name: str
     path: Path
     fingerprint: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,32 @@ class EnvSettings:
 
 
 class Suite(ABC):
-    """A list of tasks and the way to their environments."""
+    """A list of tasks and the way to their environments.
+
+    Attributes:
+        name: its name in records.
+        benchmark: "libero", "calvin", ...
+        default_protocol: the protocol where the user names none.
+        offers: the observation keys that its environments give; leave out what they do not.
+    """
 
     name: str
     benchmark: str
     default_protocol: str
+    offers: tuple[str, ...] = KEYS
 
     @property
     @abstractmethod
     def tasks(self) -> Sequence[Task]:
         """The tasks, in the benchmark's order."""
+
+    def protocol(self, name: str | None = None) -> Protocol:
+        """The protocol of that name, None for the suite's default; override it to define one of your own.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        return get_protocol(name or self.default_protocol)
 
     @abstractmethod
     def assets(self, requested: str = "auto", trained_on: str | None = None) -> AssetSet:
@@ -136,7 +155,8 @@ def with_cameras(settings: EnvSettings, reads: Sequence[str]) -> EnvSettings:
 
 def describe(settings: EnvSettings) -> dict[str, Any]:
     """Plain data for a record."""
+    assets = settings.assets
     return {
         "protocol": settings.protocol.to_json(),
-        "assets": {"name": settings.assets.name, "fingerprint": settings.assets.fingerprint},
+        "assets": {"name": assets.name, "fingerprint": assets.fingerprint, "source": assets.source},
     }

@@ -142,7 +142,7 @@ class SuiteEntry:
         address: the name that `load_suite` takes.
         benchmark: "libero", "calvin", ...
         protocol: `Protocol.to_json()`.
-        assets: "name" and "fingerprint".
+        assets: "name", "fingerprint" and "source".
         provenance: versions of simulator, renderer and packages.
         tasks: the tasks' names in the suite's order.
     """
@@ -230,7 +230,7 @@ class Manifest:
         flat |= {f"policy {name}": value for name, value in self.policy["card"].items()}
         for suite, entry in self.suites.items():
             flat |= {f"{suite}: protocol {name}": value for name, value in entry.protocol.items()}
-            flat |= {f"{suite}: assets {name}": value for name, value in entry.assets.items()}
+            flat |= {f"{suite}: assets {name}": entry.assets[name] for name in ("name", "fingerprint")}
             flat |= {f"{suite}: {name}": value for name, value in entry.provenance.items()}
         return json.loads(json.dumps(flat, default=str))  # type: ignore[no-any-return]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import groceries
+from . import groceries, holders, tableware
 from .mjcf import Files
 
 Maker = Callable[[], Files]
 
 CATALOGUE: Mapping[str, Maker] = {
     **groceries.CATALOGUE,
+    **tableware.CATALOGUE,
+    **holders.CATALOGUE,
 }

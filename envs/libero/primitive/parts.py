@@ -6,6 +6,7 @@ Collision shapes are mostly boxes: MuJoCo finds several contact points between b
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -204,7 +205,7 @@ class Tub:
 
 @dataclass(frozen=True)
 class Bar:
-    """A straight bar of rectangular section from `start` to `end`; for a bar in an x-z plane, `half[1]` lies along y."""
+    """A straight bar from `start` to `end`: an upright bar of half sizes `half` along x and y, leaned over the shortest way."""
 
     start: Vec3
     end: Vec3
@@ -229,7 +230,7 @@ class Bar:
 def handle(path: Iterable[Vec3], half: tuple[float, float]) -> tuple[Bar, ...]:
     """Bars along a polyline."""
     points = list(path)
-    return tuple(Bar(a, b, half) for a, b in zip(points, points[1:], strict=False))
+    return tuple(Bar(a, b, half) for a, b in itertools.pairwise(points))
 
 
 def stack(levels: Iterable[tuple[float, float, float, float]]) -> tuple[Box, ...]:

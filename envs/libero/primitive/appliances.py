@@ -116,8 +116,9 @@ def _burner() -> Body:
     plate = Box.between((-half, -half, -0.02), (half, half, 0.02))
     rest = Box.between((-half, -half, 0.0245), (half, half, 0.0255))
     rings = [
-        meshes.lathe([(r, 0.0195), (r - 0.004, 0.025), (r - 0.008, 0.0195)], 14) for r in (0.021, 0.037, 0.053, 0.066)
+        meshes.lathe([(r, 0.0195), (r - 0.006, 0.025), (r - 0.012, 0.0195)], 14) for r in (0.020, 0.036, 0.052, 0.068)
     ]
+    rings.append(meshes.lathe([(0.068, 0.0205), (0.0, 0.0205)], 14))
     return Body(
         "burner",
         solids=(plate, rest),
@@ -125,7 +126,7 @@ def _burner() -> Body:
             Visual(
                 "stove_plate",
                 faces_of(plate, OUTSIDE),
-                Look("stove_plate", pixels=paint.grain((186, 186, 182), 6.0, 31, (32, 32))),
+                Look("stove_plate", pixels=paint.grain((222, 221, 216), 5.0, 31, (32, 32))),
             ),
         ),
         sites=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from . import groceries, holders, tableware
+from . import appliances, arenas, cabinets, fittings, groceries, holders, markers, surfaces, tableware
 from .mjcf import Files
 
 Maker = Callable[[], Files]
@@ -13,4 +13,10 @@ CATALOGUE: Mapping[str, Maker] = {
     **groceries.CATALOGUE,
     **tableware.CATALOGUE,
     **holders.CATALOGUE,
+    **cabinets.CATALOGUE,
+    **appliances.CATALOGUE,
+    **fittings.CATALOGUE,
+    **arenas.CATALOGUE,
+    **surfaces.CATALOGUE,
+    **markers.CATALOGUE,
 }

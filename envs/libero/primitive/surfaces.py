@@ -43,9 +43,9 @@ def boards(colour: Colour, joint: Colour, count: int = 4, contrast: int = 10) ->
     for i in range(count):
         tone = shade(colour, (i * 7) % 3 * 3 - 3)
         row = paint.wood(shade(tone, contrast), shade(tone, -contrast), sum(colour) + i, (tall, SIZE), 2.0).copy()
-        row[0] = joint
+        row[:2] = joint
         end = (i * 53 + 20) % (SIZE - 1)
-        row[:, end] = joint
+        row[:, end : end + 2] = joint
         picture[i * tall : (i + 1) * tall] = row
     return picture
 

@@ -1,0 +1,80 @@
+"""Pictures of a MuJoCo scene, drawn off screen only when asked for, equal to robosuite's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+BUFFER = (640, 480)  # robosuite's; pictures larger than it enlarge it
+VISUAL_GROUP = 1
+
+
+class Painter:
+    """Draws one model. Holds an OpenGL context, so there should be one per process at a time.
+
+    Args:
+        model: the compiled model.
+        size: (height, width) of the largest picture, px.
+    """
+
+    def __init__(self, model: Any, size: tuple[int, int]) -> None:
+        self._gl = mujoco.GLContext(*BUFFER)
+        self._gl.make_current()
+        self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._options = mujoco.MjvOption()
+        self._options.geomgroup[0] = 0
+        self._options.geomgroup[VISUAL_GROUP] = 1
+        self._perturbation = mujoco.MjvPerturb()
+        self._context: Any = None
+        self._model: Any = None
+        self._size = size
+        self.show(model)
+
+    def show(self, model: Any) -> None:
+        """Changes to another compiled model of the same kind of scene (after a reset), keeping the OpenGL context."""
+        if model is self._model:
+            return
+        height, width = self._size
+        buffer = model.vis.global_
+        if width > buffer.offwidth or height > buffer.offheight:
+            buffer.offwidth, buffer.offheight = max(width, buffer.offwidth), max(height, buffer.offheight)
+        if self._context is not None:
+            self._context.free()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._model = model
+
+    def draw(self, data: Any, camera: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Draws what a camera sees.
+
+        Args:
+            data: `MjData` of the model.
+            camera: its name.
+            size: (height, width), px.
+
+        Returns:
+            uint8 (height, width, 3), RGB, upright.
+        """
+        height, width = size
+        self._camera.fixedcamid = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        mujoco.mjv_updateScene(
+            self._model, data, self._options, self._perturbation, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
+        )
+        viewport = mujoco.MjrRect(0, 0, width, height)
+        mujoco.mjr_render(viewport, self._scene, self._context)
+        raw = np.empty((height, width, 3), dtype=np.uint8)
+        mujoco.mjr_readPixels(raw, None, viewport, self._context)
+        return np.ascontiguousarray(raw[::-1])
+
+    def close(self) -> None:
+        """Frees the OpenGL context."""
+        if self._context is not None:
+            self._context.free()
+            self._context = None
+            self._gl.free()

@@ -1,0 +1,48 @@
+"""`vvla`: one command, a small file for each subcommand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vvla_policies import __version__
+from vvla_policies.cli import assets, doctor, evaluate, listing, merge, replay, table, videos
+from vvla_policies.cli.console import out
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"vvla-policies {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Evaluate Vision-Language-Action policies on LIBERO: seeded, parallel, recorded.
+
+    First time here: [bold]vvla doctor[/] says what this machine can run, and
+    [bold]vvla-eval --policy noop --suite libero_goal --episodes 1[/] runs it.
+    """
+
+
+app.command("eval")(evaluate.evaluate)
+app.command("table")(table.table)
+app.command("videos")(videos.videos)
+app.command("replay")(replay.replay)
+app.command("merge")(merge.merge)
+app.command("policies")(listing.policies)
+app.command("suites")(listing.suites)
+app.command("doctor")(doctor.doctor)
+app.add_typer(assets.app, name="assets")

@@ -1,0 +1,306 @@
+"""Tables of success rates, made from records alone: terminal, Markdown, CSV, LaTeX; per task, per suite, per run.
+
+Each row belongs to one run, so different protocols, assets or simulators never share one. What differs between the rows
+is a column; what they have in common stands below the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+from typing import Literal
+
+from tabulate import tabulate
+
+from vvla_policies.errors import RecordError
+from vvla_policies.evaluation.records import Run
+from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, conditions_of, name_of, suite_scores, task_scores
+
+Format = Literal["terminal", "markdown", "csv", "latex"]
+Per = Literal["task", "suite", "run"]
+
+STYLES = {"terminal": "simple", "markdown": "github", "latex": "latex_booktabs"}
+SUFFIXES: dict[str, Format] = {"md": "markdown", "csv": "csv", "tex": "latex"}
+NARROWEST = 24
+
+
+def render(runs: Sequence[Run], form: Format = "terminal", per: Per = "suite", width: int = 100) -> str:
+    """The table of some runs, with what the numbers depend on below it.
+
+    Args:
+        runs: different runs; rows come in this order.
+        form: "terminal", "markdown", "csv" (bare numbers in [0, 1], every condition a column) or "latex".
+        per: one row for each "task", each "suite" (then the averages), or each "run" (suites as columns).
+        width: of the terminal, characters; instructions are broken to fit.
+
+    Raises:
+        RecordError: no run has a record.
+    """
+    names = _short_names(runs)
+    scores = [
+        replace(score, run=name)
+        for name, run in zip(names, runs, strict=True)
+        for score in (_all_scores(run) if per == "task" else suite_scores(run))
+    ]
+    if not scores:
+        raise RecordError(f"no episodes recorded in {', '.join(str(run.folder) for run in runs)}")
+    if form == "csv":
+        return _csv(scores)
+    head, rows = _wide(scores) if per == "run" else _long(scores, per)
+    table = _layout(head, rows, form, width)
+    return f"{table}\n\n{_below(dict(zip(names, runs, strict=True)), form, width)}\n"
+
+
+def write(run: Run) -> list[Path]:
+    """Writes table.md (per suite and per task), table.csv (both) and table.tex (per suite) into the run's folder."""
+    markdown = render([run], "markdown")
+    tasks = render([run], "markdown", "task").split("\n\n", 1)[0]
+    content = {
+        "md": f"# {name_of(run)}\n\n{markdown}\n## Per task\n\n{tasks}\n",
+        "csv": _csv(_all_scores(run)),
+        "tex": render([run], "latex"),
+    }
+    written = []
+    for suffix, text in content.items():
+        path = run.folder / f"table.{suffix}"
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _short_names(runs: Sequence[Run]) -> list[str]:
+    """The runs' folders without the part of the path that they share."""
+    folders = [run.folder.resolve() for run in runs]
+    common = Path(os.path.commonpath(folders))
+    return [folder.name if folder == common else folder.relative_to(common).as_posix() for folder in folders]
+
+
+def _all_scores(run: Run) -> list[Score]:
+    """Tasks, each suite after its tasks, averages last."""
+    tasks, suites = task_scores(run), suite_scores(run)
+    return [part for whole in suites for part in (*(t for t in tasks if t.suite == whole.suite), whole)]
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def _long(scores: Sequence[Score], per: Per) -> tuple[list[str], list[list[str]]]:
+    """One row for each score."""
+    common = _varying(scores)
+    what = ["Suite", "Task", "Instruction"] if per == "task" else ["Suite"]
+    head = [*common, *what, "Success %", "95 % CI", "Successes", "Errors", "Steps"]
+    rows = []
+    for score in scores:
+        name = [_label(score.suite)]
+        if per == "task":
+            name += ["all" if score.task is None else str(score.task), score.instruction]
+        numbers = [
+            _percent(score.estimate.rate),
+            f"{_percent(score.estimate.low)} - {_percent(score.estimate.high)}",
+            f"{score.successes}/{score.estimate.n}",
+            str(score.errors),
+            "-" if isnan(score.steps) else f"{score.steps:.0f}",
+        ]
+        rows.append([*common.values_of(score), *name, *numbers])
+    return head, rows
+
+
+def _wide(scores: Sequence[Score]) -> tuple[list[str], list[list[str]]]:
+    """One row for each run, suites as columns."""
+    common = _varying(scores)
+    suites = sorted(dict.fromkeys(score.suite for score in scores), key=lambda suite: suite in AVERAGES)
+    rows = []
+    for run in dict.fromkeys(score.run for score in scores):
+        own = {score.suite: score for score in scores if score.run == run}
+        cells = [_cell(own[suite]) if suite in own else "-" for suite in suites]
+        rows.append([*common.values_of(next(iter(own.values()))), *cells])
+    return [*common, *(_label(suite) for suite in suites)], rows
+
+
+def _cell(score: Score) -> str:
+    estimate = score.estimate
+    return f"{_percent(estimate.rate)} [{_percent(estimate.low)}, {_percent(estimate.high)}]"
+
+
+class _Common(dict[str, str]):
+    """Columns that tell the rows of several runs apart: heading to the name of the value."""
+
+    def values_of(self, score: Score) -> list[str]:
+        return [str(_identity(score)[value]) for value in self.values()]
+
+
+def _identity(score: Score) -> dict[str, str]:
+    conditions = score.conditions
+    return {
+        "run": score.run,
+        "policy": score.policy + (f" ({score.weights[:8]})" if score.weights else ""),
+        "protocol": conditions.protocol,
+        "assets": f"{conditions.assets} {conditions.fingerprint[:8]}",
+        "simulator": conditions.simulator,
+        "renderer": conditions.renderer,
+        "seed": str(score.seed),
+    }
+
+
+def _varying(scores: Sequence[Score]) -> _Common:
+    """Run and policy when there are several runs, and each condition that is not the same for all."""
+    several = len({score.run for score in scores}) > 1
+    seen = [_identity(score) for score in scores]
+    return _Common(
+        {
+            name.capitalize(): name
+            for name in seen[0]
+            if len({values[name] for values in seen}) > 1 or (several and name == "policy")
+        }
+    )
+
+
+def _label(suite: str) -> str:
+    return f"{suite}, mean of {len(AVERAGES[suite])}" if suite in AVERAGES else suite
+
+
+def _percent(value: float) -> str:
+    return "-" if isnan(value) else f"{100 * value:.1f}"
+
+
+# --- layout ------------------------------------------------------------------------------------------------------
+
+
+def _layout(head: list[str], rows: list[list[str]], form: Format, width: int) -> str:
+    numbers = {"Success %", "Task", "Errors", "Steps", "Successes", "95 % CI", "Seed"}
+    align = ["right" if column in numbers else "left" for column in head]
+    wrap = None
+    if form == "terminal" and "Instruction" in head:
+        others = sum(
+            max(len(cell) for cell in (name, *(row[k] for row in rows))) + 2
+            for k, name in enumerate(head)
+            if name != "Instruction"
+        )
+        room = max(NARROWEST, width - others)
+        wrap = [room if column == "Instruction" else None for column in head]
+    return str(tabulate(rows, head, tablefmt=STYLES[form], colalign=align, disable_numparse=True, maxcolwidths=wrap))
+
+
+def _csv(scores: Sequence[Score]) -> str:
+    text = io.StringIO()
+    rows = [_plain(score) for score in scores]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _plain(score: Score) -> dict[str, str | int]:
+    """Every fact of a score; rates in [0, 1], empty where there is no number."""
+
+    def number(value: float) -> str:
+        return "" if isnan(value) else f"{value:.6g}"
+
+    e, c = score.estimate, score.conditions
+    return {
+        "run": score.run,
+        "policy": score.policy,
+        "weights": score.weights,
+        "suite": score.suite,
+        "task": "" if score.task is None else score.task,
+        "instruction": score.instruction,
+        "success_rate": number(e.rate),
+        "low": number(e.low),
+        "high": number(e.high),
+        "successes": score.successes,
+        "episodes": e.n,
+        "errors": score.errors,
+        "steps_of_successes": number(score.steps),
+        "protocol": c.protocol,
+        "assets": c.assets,
+        "assets_fingerprint": c.fingerprint,
+        "simulator": c.simulator,
+        "renderer": c.renderer,
+        "seed": score.seed,
+    }
+
+
+# --- what stands below -------------------------------------------------------------------------------------------
+
+
+def _below(runs: Mapping[str, Run], form: Format, width: int) -> str:
+    """What the numbers depend on: once if the runs share it, else for each run."""
+    facts = {name: _facts(run) for name, run in runs.items()}
+    lines: list[tuple[str, str]] = []
+    for label in dict.fromkeys(label for told in facts.values() for label in told):
+        texts = {run: told.get(label, "-") for run, told in facts.items()}
+        if len(set(texts.values())) == 1:
+            lines.append((label, next(iter(texts.values()))))
+        else:
+            lines += [(f"{label} of {run}", text) for run, text in texts.items() if text != "-"]
+    lines.append(("Intervals", _intervals(runs.values())))
+    if form == "markdown":
+        return "\n".join(f"- {label}: {text}" for label, text in lines)
+    if form == "latex":
+        return "\n".join(f"% {label}: {text}" for label, text in lines)
+    indent = max(len(label) for label, _ in lines) + 2
+    return "\n".join(
+        textwrap.fill(text, max(width, 60), initial_indent=label.ljust(indent), subsequent_indent=" " * indent)
+        for label, text in lines
+    )
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """Policy, protocol, assets, simulator, renderer; gaps and errors if there are any."""
+    card = run.manifest.policy["card"]
+    weights = f", weights {card['weights']}" if card["weights"] else ""
+    privileged = ", sees the simulator's own state" if "privileged" in card["reads"] else ""
+    notes = "".join(f", {key} {value}" for key, value in card["notes"].items())
+    facts = {
+        "Policy": f"{card['name']}{weights}{privileged}, chunk {card['chunk']}{notes}",
+        "Seed": f"{run.manifest.seed}, {run.manifest.episodes} episodes per task",
+        **_conditions(run),
+    }
+    missing = run.manifest.planned - len(run.records)
+    if missing > 0:
+        facts["Unfinished"] = f"{len(run.records)} of {run.manifest.planned} episodes are recorded"
+    errors = sum(record.error is not None for record in run.records)
+    if errors:
+        facts["Errors"] = f"{errors} of {len(run.records)} episodes ended in an error; they count as failures"
+    return facts
+
+
+def _conditions(run: Run) -> dict[str, str]:
+    """Protocol, assets, simulator and renderer; suites that share a value share the text."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for suite in by_suite(run):
+        c = conditions_of(run, suite)
+        values = {
+            "Protocol": _protocol(run, suite),
+            "Assets": f"{c.assets} {c.fingerprint}",
+            "Simulator": c.simulator,
+            "Renderer": c.renderer,
+        }
+        for label, value in values.items():
+            if value:
+                told.setdefault(label, {}).setdefault(value, []).append(suite)
+    return {
+        label: "; ".join(v if len(values) == 1 else f"{v} ({', '.join(suites)})" for v, suites in values.items())
+        for label, values in told.items()
+    }
+
+
+def _protocol(run: Run, suite: str) -> str:
+    p = run.manifest.suites[suite].protocol
+    height, width = p["image_size"]
+    limits = [str(p["max_steps"].get(name, "?")) for name in by_suite(run)]
+    steps = limits[0] if len(set(limits)) == 1 else "/".join(limits)
+    return f"{p['name']}: at most {steps} steps, {p['settle_steps']} to settle, pictures of {width} x {height} px"
+
+
+def _intervals(runs: Iterable[Run]) -> str:
+    text = "95 %, Wilson"
+    if any(score.is_average for run in runs for score in suite_scores(run)):
+        text += "; of the mean: every suite weighs the same, intervals joined by MOVER"
+    return f"{text}. Steps: mean over the successful episodes."

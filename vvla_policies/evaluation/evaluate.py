@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+import platform
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vvla_policies import __version__
+from vvla_policies.errors import VvlaError
+from vvla_policies.evaluation.engine import Engine
+from vvla_policies.evaluation.hosting import PolicyHost
 from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import EpisodeRecord, Manifest, Run
+from vvla_policies.evaluation.preparation import Prepared, prepare
+from vvla_policies.evaluation.records import FORMAT, EpisodeRecord, Manifest, Run, Session
+from vvla_policies.evaluation.schedule import Queue
+from vvla_policies.evaluation.slots import LocalSlot, RemoteSlot, Slot
+from vvla_policies.evaluation.storage import RunFolder, now
+from vvla_policies.evaluation.transport import block_size
+from vvla_policies.policy import PolicyCard
 
 
 @dataclass(frozen=True)
@@ -93,15 +113,19 @@ class Silent:
         """Nothing."""
 
 
-def evaluate(request: Request, reporter: Reporter | None = None) -> Run:
+SILENT = Silent()
+
+
+def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
     """Runs what is not recorded yet and returns the whole run.
 
     Episodes that fail are recorded with their error. After Ctrl-C or SIGTERM the folder can be resumed by the same
-    request; the workers are gone by then.
+    request; the workers are gone by then. Workers are spawned, so a script must call this under
+    `if __name__ == "__main__":`.
 
     Args:
         request: what to run.
-        reporter: hears of progress; None for silence.
+        reporter: hears of progress; silent by default.
 
     Raises:
         VvlaError: something that the user can mend, in one line: an unknown name, a policy that does not fit the
@@ -109,4 +133,121 @@ def evaluate(request: Request, reporter: Reporter | None = None) -> Run:
         KeyboardInterrupt: Ctrl-C.
         SystemExit: SIGTERM, with code 143.
     """
-    raise NotImplementedError
+    with _terminable(), contextlib.ExitStack() as stack:
+        host = PolicyHost(request.policy, request.policy_options)
+        stack.callback(host.close)
+        prepared = prepare(
+            host.card, request.suites, request.tasks, request.episodes, request.seed,
+            request.protocol, request.assets, request.shard,
+        )  # fmt: skip
+        workers = _workers(request.workers, len(prepared.keys))
+        folder = RunFolder(
+            request.out or default_folder(request, prepared),
+            _manifest(request, prepared, host.card),
+            Session(started=now(), workers=workers),
+            keys=prepared.keys,
+            resume=request.resume,
+        )
+        stack.callback(lambda: reporter.closed(folder.run()))
+        stack.enter_context(folder)
+        _run(request, prepared, host, folder, workers, reporter)
+    return folder.run()
+
+
+def default_folder(request: Request, prepared: Prepared) -> Path:
+    """`results/<policy>-<suites>-<protocol>-<assets>-s<seed>`, in the current directory."""
+    settings = [scene.settings for scene in prepared.scenes.values()]
+    parts = [
+        request.policy,
+        "+".join(request.suites),
+        "+".join(dict.fromkeys(s.protocol.name for s in settings)),
+        "+".join(dict.fromkeys(s.assets.name for s in settings)),
+        f"s{request.seed}",
+    ]
+    if request.shard is not None:
+        parts.append(f"shard{request.shard[0]}of{request.shard[1]}")
+    return Path("results") / re.sub(r"[^\w.+-]+", ".", "-".join(parts))
+
+
+def _run(
+    request: Request, prepared: Prepared, host: PolicyHost, folder: RunFolder, workers: int, reporter: Reporter
+) -> None:
+    for warning in folder.warnings:
+        reporter.warning(warning)
+    done = list(folder.records.values())
+    kept = {record.key for record in done if not (request.retry_errors and record.error)}
+    todo = [key for key in prepared.keys if key not in kept]
+    reporter.planned(folder.path, folder.manifest, todo, done)
+
+    def save(record: EpisodeRecord, actions: NDArray[np.float32]) -> None:
+        folder.append(record, actions)
+        reporter.finished(record)
+
+    with _slots(min(workers, len(todo)), prepared, local=request.workers == 0) as slots:
+        batch_size = request.batch_size or max(1, workers)
+        engine = Engine(
+            prepared.suites, prepared.scenes, Queue(todo), host, slots, save, reporter.started,
+            batch_size, request.stall_seconds,
+        )  # fmt: skip
+        engine.run()
+
+
+@contextlib.contextmanager
+def _slots(count: int, prepared: Prepared, *, local: bool) -> Iterator[list[Slot]]:
+    """The slots; whatever happens, their processes are gone afterwards."""
+    slots: list[Slot] = [LocalSlot()] if local else []
+    kill = True
+    try:
+        size = block_size(scene.settings for scene in prepared.scenes.values())
+        slots += [] if local else (RemoteSlot(number, size) for number in range(count))
+        yield slots
+        kill = False
+    finally:
+        for slot in slots:
+            slot.close(kill=kill)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turns SIGTERM into `SystemExit`, so that workers are ended and the folder is closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        del frame
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _workers(requested: int | None, episodes: int) -> int:
+    if requested is not None and requested < 0:
+        raise VvlaError(f"--workers must be 0 or more, got {requested}")
+    return min(_cores() if requested is None else requested, episodes)
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _manifest(request: Request, prepared: Prepared, card: PolicyCard) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        command=sys.argv,
+        created=now(),
+        version=__version__,
+        policy={"name": request.policy, "options": dict(request.policy_options), "card": card.to_json()},
+        suites=prepared.entries(),
+        seed=request.seed,
+        episodes=request.episodes,
+        tasks=request.tasks,
+        shard=request.shard,
+        planned=len(prepared.keys),
+        machine={"platform": platform.platform(), "python": platform.python_version(), "cpus": os.cpu_count()},
+    )

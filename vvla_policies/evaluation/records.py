@@ -13,6 +13,7 @@ Success, truncation and error are three values; an episode with an error stays i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -272,10 +273,15 @@ class Run:
         Raises:
             RecordError: there is none.
         """
-        for record in self.records:
-            if str(record.key) == str(key):
-                return record
-        raise RecordError(f"{self.folder} holds no episode '{key}'; its keys look like '{_example(self.records)}'")
+        found = self._by_name.get(str(key))
+        if found is None:
+            example = next(iter(self._by_name), EpisodeKey("suite", 0, 0, 0))
+            raise RecordError(f"{self.folder} holds no episode '{key}'; its keys look like '{example}'")
+        return found
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, EpisodeRecord]:
+        return {str(record.key): record for record in self.records}
 
     def actions(self, key: EpisodeKey | str) -> NDArray[np.float32]:
         """The executed actions of an episode, float32 (steps, 7), before clipping.
@@ -365,7 +371,3 @@ def hash_actions(actions: NDArray[np.float32]) -> str:
 def actions_path(folder: Path, key: EpisodeKey) -> Path:
     """Where the actions of an episode are."""
     return folder / ACTIONS / f"{key}.npy"
-
-
-def _example(records: Sequence[EpisodeRecord]) -> str:
-    return str(records[0].key) if records else str(EpisodeKey("suite", 0, 0, 0))

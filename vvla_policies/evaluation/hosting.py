@@ -1,0 +1,102 @@
+"""The policy in the main process: one memory, or one instance, for each episode under way."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vvla_policies.errors import PolicyError
+from vvla_policies.evaluation.boundary import Crash, attempt
+from vvla_policies.evaluation.records import EpisodeError
+from vvla_policies.observation import Observation
+from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, Policy, as_chunk
+from vvla_policies.registry import load_policy
+
+
+@dataclass(frozen=True)
+class Question:
+    """What next?
+
+    Attributes:
+        slot: number of the slot that asks.
+        observation: what the policy is shown.
+        instruction: what it is told.
+    """
+
+    slot: int
+    observation: Observation
+    instruction: str
+
+
+class PolicyHost:
+    """Drives a policy in several episodes at once: a `BatchedPolicy` in batches, another by an instance per slot.
+
+    Args:
+        name: of the policy.
+        options: for it.
+
+    Raises:
+        VvlaError: it cannot be built.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self._build = functools.partial(load_policy, name, **options)
+        self._policy = self._build()
+        self.card = self._policy.card
+        self._instances: dict[int, Policy] = {}
+        self._memories: dict[int, Memory] = {}
+
+    def begin(self, slot: int, seed: int) -> EpisodeError | None:
+        """Forgets the slot's past; returns what went wrong, if something did."""
+        begun = attempt(lambda: self._begin(slot, seed))
+        return begun.error if isinstance(begun, Crash) else None
+
+    def ask(self, questions: Sequence[Question]) -> list[ActionChunk | EpisodeError | None]:
+        """Answers all questions, in one batch if the policy takes batches.
+
+        Returns:
+            For each question a checked chunk (T, 7), or what went wrong; None where a call for several episodes failed
+            and the memories can no longer be trusted: such an episode is to be run again on its own.
+        """
+        if not isinstance(self._policy, BatchedPolicy):
+            return [_checked(attempt(functools.partial(self._act, question))) for question in questions]
+        answers = attempt(lambda: self._act_batch(questions))
+        if isinstance(answers, Crash):
+            return [answers.error] if len(questions) == 1 else [None] * len(questions)
+        return [_checked(attempt(functools.partial(as_chunk, answer, self.card))) for answer in answers]
+
+    def close(self) -> None:
+        """Closes all instances."""
+        for policy in {id(p): p for p in (self._policy, *self._instances.values())}.values():
+            policy.close()
+
+    def _begin(self, slot: int, seed: int) -> None:
+        if isinstance(self._policy, BatchedPolicy):
+            self._memories[slot] = self._policy.initial_memory(seed)
+            return
+        if slot not in self._instances:
+            self._instances[slot] = self._build() if self._instances else self._policy
+        self._instances[slot].reset(seed)
+
+    def _act(self, question: Question) -> ActionChunk:
+        policy = self._instances[question.slot]
+        return as_chunk(policy.act(question.observation, question.instruction), self.card)
+
+    def _act_batch(self, questions: Sequence[Question]) -> Sequence[Any]:
+        assert isinstance(self._policy, BatchedPolicy)
+        answers = self._policy.act_batch(
+            [q.observation for q in questions],
+            [q.instruction for q in questions],
+            [self._memories[q.slot] for q in questions],
+        )
+        if len(answers) != len(questions):
+            raise PolicyError(
+                f"policy '{self.card.name}': act_batch returned {len(answers)} chunks for {len(questions)} episodes"
+            )
+        return answers
+
+
+def _checked(answer: ActionChunk | Crash) -> ActionChunk | EpisodeError:
+    return answer.error if isinstance(answer, Crash) else answer

@@ -1,0 +1,1 @@
+"""Seer, the action teacher (arXiv 2412.15109)."""

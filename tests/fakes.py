@@ -20,7 +20,9 @@ from vvla_policies.envs.protocol import Protocol
 from vvla_policies.envs.suite import AssetSet, EnvSettings, Suite, Task
 
 from vvla_policies.errors import SimulatorError
+from vvla_policies.evaluation.evaluate import Request, Silent
 from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records import EpisodeRecord, Run
 from vvla_policies.policy import BatchedPolicy, Memory, Policy, PolicyCard
 
 ENVIRONMENT = "FAKES"
@@ -51,8 +53,9 @@ class Faults:
     def current() -> Faults:
         return Faults(**json.loads(os.environ.get(ENVIRONMENT, "{}")))
 
-    def to_environment(self) -> dict[str, str]:
-        return {ENVIRONMENT: json.dumps(self.__dict__)}
+    def item(self) -> tuple[str, str]:
+        """Name and value of the environment variable."""
+        return ENVIRONMENT, json.dumps(self.__dict__)
 
 
 class FakeEnv(ManipulationEnv):
@@ -283,6 +286,21 @@ class Remembering(BatchedPolicy):
         return answers
 
 
+class Counting(Expert):
+    """An expert that writes into its actions how many calls its memory has seen, and the memory's seed."""
+
+    def initial_memory(self, seed: int) -> Memory:
+        memory = Memory(seed)
+        memory.calls = 0  # type: ignore[attr-defined]
+        return memory
+
+    def _one(self, obs: Any, memory: Any) -> np.ndarray:
+        memory.calls += 1
+        chunk = super()._one(obs, memory)
+        chunk[:, 3], chunk[:, 4] = memory.calls / 100, memory.seed % 9973 / 9973
+        return chunk
+
+
 class PlainFaulty(Policy):
     """A plain policy that raises at every third call."""
 
@@ -315,6 +333,57 @@ class Foreign(Policy):
 
     def act(self, obs: Any, instruction: str) -> np.ndarray:
         return np.zeros(7)
+
+
+# --- what tests ask for -----------------------------------------------------------------------------------------------
+
+
+def request(out: Path | None, policy: str = "Expert", **changes: Any) -> Request:
+    """A small run of the fake suite: two episodes of each of the three tasks, in this process unless said otherwise."""
+    settings: dict[str, Any] = {"episodes": 2, "workers": 0, "out": out, "stall_seconds": 60.0, **changes}
+    name = policy if ":" in policy or policy.islower() else f"tests.fakes:{policy}"
+    return Request(name, settings.pop("suites", (SUITE_ADDRESS,)), **settings)
+
+
+def outcomes(run: Run) -> list[dict[str, Any]]:
+    """What must not depend on how a run was run."""
+    return [record.outcome() for record in run.records]
+
+
+def errors(run: Run) -> dict[str, str]:
+    """Key to type of error, for the records that have one."""
+    return {str(record.key): record.error.type for record in run.records if record.error is not None}
+
+
+class Listener(Silent):
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.todo: list[EpisodeKey] = []
+        self.begun: list[tuple[str, int]] = []
+        self.records: list[EpisodeRecord] = []
+        self.warnings: list[str] = []
+        self.run: Run | None = None
+
+    def planned(self, folder: Path, manifest: Any, todo: Any, done: Any) -> None:
+        self.todo = list(todo)
+
+    def started(self, key: EpisodeKey, worker: int) -> None:
+        self.begun.append((str(key), worker))
+
+    def finished(self, record: EpisodeRecord) -> None:
+        self.records.append(record)
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def closed(self, run: Run) -> None:
+        self.run = run
+
+
+def leave(*_: Any) -> None:
+    """In place of a worker: ends at once."""
+    os._exit(7)
 
 
 def _spend(seconds: float) -> None:

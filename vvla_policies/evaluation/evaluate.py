@@ -165,7 +165,7 @@ def default_folder(request: Request, prepared: Prepared) -> Path:
         f"s{request.seed}",
     ]
     if request.shard is not None:
-        parts.append(f"shard{request.shard[0]}of{request.shard[1]}")
+        parts.append(f"shard{request.shard[0] + 1}of{request.shard[1]}")
     return Path("results") / re.sub(r"[^\w.+-]+", ".", "-".join(parts))
 
 

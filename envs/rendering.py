@@ -1,6 +1,6 @@
-"""Choosing an OpenGL back end for MuJoCo by trying it, in a process of its own, before anything else loads OpenGL.
+"""Choosing an OpenGL back end for MuJoCo by trying it, in a process of its own, before anything loads OpenGL.
 
-EGL on a GPU if it works, else OSMesa, else EGL in software. A choice that the user made (`MUJOCO_GL`) is kept and tried.
+EGL on a GPU if it works, else OSMesa, else EGL in software. What the user chose (`MUJOCO_GL`) is kept and tried.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ for _ in range(5):
 spent = (time.perf_counter() - start) / 5
 from OpenGL import GL
 name = GL.glGetString(GL.GL_RENDERER)
-print(json.dumps({"renderer": name.decode() if name else "unknown", "ms": 1000 * spent, "lit": bool(picture.max() > 0)}))
+name = name.decode() if name else "unknown"
+print(json.dumps({"renderer": name, "ms": 1000 * spent, "lit": bool(picture.max() > 0)}))
 """
 
 

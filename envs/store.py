@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-
 from vvla_policies.envs.suite import AssetSet
+
 from vvla_policies.errors import AssetsError
 
 MANIFEST = "vvla-manifest.json"
@@ -75,7 +75,9 @@ class Place:
                 self.folder.rename(work / "old")
             content.rename(self.folder)
         except OSError as error:
-            raise AssetsError(f"cannot write {work}: {error.strerror or error}; free space or set VVLA_CACHE") from error
+            raise AssetsError(
+                f"cannot write {work}: {error.strerror or error}; free space or set VVLA_CACHE"
+            ) from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
         _verified.cache_clear()

@@ -21,6 +21,7 @@ quaternion and axis-angle jump in the middle of ordinary motions, and differ fro
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypedDict
 
 import numpy as np
@@ -96,12 +97,13 @@ def axis_angle(quat: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     >>> axis_angle(np.array([0.0, 0.0, 1.0, 0.0])).round(4).tolist()
     [0.0, 0.0, 3.1416]
     """
-    x, y, z, w = np.asarray(quat, dtype=np.float64)
-    w = float(np.clip(w, -1.0, 1.0))
-    sine = np.sqrt(1.0 - w * w)
-    if np.isclose(sine, 0.0):
+    unit = np.asarray(quat, dtype=np.float64)
+    w = min(1.0, max(-1.0, float(unit[3])))
+    sine = math.sqrt(1.0 - w * w)
+    if math.isclose(sine, 0.0):
         return np.zeros(3)
-    return np.asarray(np.array([x, y, z]) * 2.0 * np.arccos(w) / sine)
+    vector: NDArray[np.float64] = unit[:3] * 2.0 * math.acos(w) / sine
+    return vector
 
 
 def euler_xyz(quat: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

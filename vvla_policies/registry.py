@@ -76,7 +76,10 @@ def _load(point: EntryPoint) -> Any:
 
 
 def _check_options(name: str, build: Callable[..., Any], given: dict[str, Any]) -> None:
-    parameters = inspect.signature(build).parameters
+    try:
+        parameters = inspect.signature(build).parameters
+    except ValueError:  # some built-in classes have none
+        return
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
     extra = sorted(set(given) - set(parameters))

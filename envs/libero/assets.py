@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vvla_policies.envs.store import Place
 from vvla_policies.envs.suite import AssetSet
+
 from vvla_policies.errors import AssetsError, MissingExtraError, UnknownNameError
 
 OFFICIAL = Place("libero", "official")
@@ -49,7 +50,9 @@ def find(requested: str = "auto", trained_on: str | None = None) -> AssetSet:
     if wanted == "primitive":
         return _current_primitive()
     if not OFFICIAL.present:
-        raise AssetsError(f"LIBERO's official assets are not on this machine; {GET_OFFICIAL}, or use --assets primitive")
+        raise AssetsError(
+            f"LIBERO's official assets are not on this machine; {GET_OFFICIAL}, or use --assets primitive"
+        )
     return _open(OFFICIAL, GET_OFFICIAL)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+from vvla_policies.envs import rendering
 
 BUFFER = (640, 480)  # robosuite's; pictures larger than it enlarge it
 VISUAL_GROUP = 1
 
 
 class Painter:
-    """Draws one model. Holds an OpenGL context, so there should be one per process at a time.
+    """Draws one model at a time, in an OpenGL context of its own.
 
     Args:
         model: the compiled model.
@@ -21,9 +22,7 @@ class Painter:
     """
 
     def __init__(self, model: Any, size: tuple[int, int]) -> None:
-        self._gl = mujoco.GLContext(*BUFFER)
-        self._gl.make_current()
-        self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._gl = _context_class()(*BUFFER)
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._options = mujoco.MjvOption()
@@ -39,6 +38,7 @@ class Painter:
         """Changes to another compiled model of the same kind of scene (after a reset), keeping the OpenGL context."""
         if model is self._model:
             return
+        self._gl.make_current()
         height, width = self._size
         buffer = model.vis.global_
         if width > buffer.offwidth or height > buffer.offheight:
@@ -62,6 +62,7 @@ class Painter:
             uint8 (height, width, 3), RGB, upright.
         """
         height, width = size
+        self._gl.make_current()  # another environment of this process may have drawn last
         self._camera.fixedcamid = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         mujoco.mjv_updateScene(
             self._model, data, self._options, self._perturbation, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
@@ -78,3 +79,15 @@ class Painter:
             self._context.free()
             self._context = None
             self._gl.free()
+
+
+def _context_class() -> Any:
+    """MuJoCo's context of the chosen back end, whatever `MUJOCO_GL` was when MuJoCo was imported."""
+    backend = rendering.choose().backend
+    if backend == "osmesa":
+        from mujoco.osmesa import GLContext
+    elif backend == "egl":
+        from mujoco.egl import GLContext
+    else:
+        from mujoco import GLContext
+    return GLContext

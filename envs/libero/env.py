@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from vvla_policies.envs import rendering
 from vvla_policies.envs.libero.simulator import Simulator
 from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
 from vvla_policies.envs.suite import EnvSettings
+
 from vvla_policies.errors import VvlaError
 from vvla_policies.observation import Observation, robosuite_gripper, state_vector
 
@@ -44,8 +43,6 @@ class LiberoEnv(ManipulationEnv):
         self._painter: Painter | None = None
         self._steps = 0
         self._gripper = 1.0
-        if settings.cameras:
-            rendering.choose()  # before MuJoCo is imported
         self._load(task)
 
     @property
@@ -65,7 +62,9 @@ class LiberoEnv(ManipulationEnv):
             self._load(task)
         states = self.suite.init_states(task)
         if not 0 <= init_state < len(states):
-            raise VvlaError(f"task {task} of '{self.suite.name}' has initial states 0 to {len(states) - 1}, not {init_state}")
+            raise VvlaError(
+                f"task {task} of '{self.suite.name}' has initial states 0 to {len(states) - 1}, not {init_state}"
+            )
         protocol = self.settings.protocol
         self.simulator.begin(states[init_state], seed)
         self._stale: Observation | None = None
@@ -105,7 +104,6 @@ class LiberoEnv(ManipulationEnv):
         size = self.settings.protocol.image_size
         with self.simulator.as_read() as (model, data):
             if self._painter is None:
-                rendering.choose()
                 from vvla_policies.envs.libero.drawing import Painter
 
                 self._painter = Painter(model, size)
@@ -122,7 +120,7 @@ class LiberoEnv(ManipulationEnv):
 
         Returns:
             "bodies" and "sites": name to (7,) position (m, world frame) and orientation (xyzw); "joints": name of each
-            single-axis joint to its position (rad or m); "goal": LIBERO's predicates, for example ["on", "bowl_1", "plate_1"].
+            single-axis joint to its position (rad or m); "goal": LIBERO's predicates, like ["on", "bowl_1", "plate_1"].
         """
         import mujoco
 

@@ -2,12 +2,13 @@
 
 What this does differently from `OffScreenRenderEnv`, and why the result is the same, bit for bit:
 
-- robosuite samples its sensors once per control step, at a substep that depends on how its timers were started (after a
-  reset and a set state: the 24th of 25). `Sampler` repeats that arithmetic; at that substep the poses of all things are
-  copied, and pictures and proprioception are read from the copy, if and when somebody asks. Nothing is drawn otherwise.
-- robosuite makes its render context inside the reset, which costs one `mj_forward` there. That call is kept (it moves the
-  solver's warm start), so runs with and without pictures are equal.
-- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it.
+- robosuite samples its sensors once per control step, at a substep that depends on how its timers were started (after
+  a reset and a set state: the 24th of 25). `Sampler` repeats that arithmetic; at that substep the poses of all things
+  are copied, and pictures and proprioception are read from the copy, if and when somebody asks. Nothing else is drawn.
+- robosuite makes its render context inside the reset, which costs one `mj_forward` there. That call is kept (it moves
+  the solver's warm start), so runs with and without pictures are equal.
+- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it. hf-libero's list
+  of what to open or turn on grows with every reset, and with it the number of draws; it is cut back to its first length.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
+from vvla_policies.envs import rendering
 from vvla_policies.envs.libero.suites import libero_root
 from vvla_policies.envs.store import cache_root
+
 from vvla_policies.errors import MissingExtraError, SimulatorError
 
 MUJOCO_REFERENCE = "3.3.2"
@@ -83,6 +85,7 @@ def load_libero() -> Any:
     """
     root = libero_root()
     _check_versions()
+    rendering.choose()  # robosuite loads OpenGL when it is imported
     _quiet_robosuite()
     with _environment(LIBERO_CONFIG_PATH=str(_libero_config(root))):
         import libero.libero.envs as envs
@@ -105,6 +108,7 @@ class Simulator:
         load_libero()
         with _assets_at(assets), numpy_seed(0):
             self.env = _build(bddl_file)
+        self._initializers = len(self.env.object_property_initializers)
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)
         self.substeps = int(self.env.control_timestep / self.env.model_timestep)
 
@@ -116,6 +120,7 @@ class Simulator:
             seed: for the placement of the fixtures.
         """
         env = self.env
+        del env.object_property_initializers[self._initializers :]  # every reset adds to them, and each draws
         with _assets_at(self.assets), numpy_seed(seed):
             _reset(env)
         env.sim.set_state_from_flattened(state)
@@ -274,7 +279,8 @@ def _quiet_robosuite() -> None:
     assert spec is not None
     (package,) = spec.submodule_search_locations or [""]
     macros_spec = importlib.util.spec_from_file_location("robosuite.macros", Path(package) / "macros.py")
-    assert macros_spec is not None and macros_spec.loader is not None
+    assert macros_spec is not None
+    assert macros_spec.loader is not None
     macros: Any = importlib.util.module_from_spec(macros_spec)
     macros_spec.loader.exec_module(macros)
     macros.FILE_LOGGING_LEVEL = None
@@ -302,7 +308,9 @@ def _libero_config(root: Path) -> Path:
             draft.write_text(text)
             draft.replace(target)
     except OSError as error:
-        raise SimulatorError(f"cannot write {folder} ({error.strerror}); set VVLA_CACHE to a writable folder") from error
+        raise SimulatorError(
+            f"cannot write {folder} ({error.strerror}); set VVLA_CACHE to a writable folder"
+        ) from error
     return folder
 
 

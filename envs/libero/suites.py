@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vvla_policies.envs.libero import assets as libero_assets
 from vvla_policies.envs.suite import AssetSet, EnvSettings, Suite, Task
+
 from vvla_policies.errors import MissingExtraError, SimulatorError
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def _task_names() -> dict[str, list[str]]:
     """Suite folder to task names, from hf-libero's own list (a module of plain data, run on its own)."""
     path = libero_root() / "benchmark" / "libero_suite_task_map.py"
     spec = importlib.util.spec_from_file_location("_libero_suite_task_map", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names: dict[str, list[str]] = module.libero_task_map

@@ -133,10 +133,27 @@ class Drum:
 
 
 @dataclass(frozen=True)
+class Cross:
+    """Crossing boxes with half sizes (x, y), all from height `low` to `high`: a round floor made of a few boxes."""
+
+    halves: tuple[tuple[float, float], ...]
+    low: float
+    high: float
+    pos: Vec3 = ORIGIN
+
+    def geoms(self) -> tuple[Geom, ...]:
+        """One box for each half size."""
+        x, y, z = self.pos
+        middle = (x, y, z + (self.low + self.high) / 2)
+        return tuple(Geom("box", (a, b, (self.high - self.low) / 2), middle) for a, b in self.halves)
+
+
+@dataclass(frozen=True)
 class Ring:
     """A round wall: `count` tilted boxes between two circles, e.g. one band of a bowl, cup or pan.
 
-    Radii are those of the wall's outer face at heights `bottom` and `top`; `thickness` lies inside them.
+    Radii are those of the wall's outer face at heights `bottom` and `top`; `thickness` lies inside them. Walls listed in `doubled` are there
+    twice, which makes contact on that side stiffer (the official assets have such doubles, and things bounce off them accordingly).
     """
 
     bottom_radius: float
@@ -148,6 +165,7 @@ class Ring:
     pos: Vec3 = ORIGIN
     quat: Quat = IDENTITY
     phase: float = 0.0
+    doubled: tuple[int, ...] = ()
 
     def geoms(self) -> tuple[Geom, ...]:
         """The wall boxes, each wide enough to meet its neighbours at its wider end."""
@@ -158,7 +176,7 @@ class Ring:
         middle = (self.bottom_radius + self.top_radius) / 2 - self.thickness / 2 * math.cos(tilt)
         height = (self.bottom + self.top) / 2 + self.thickness / 2 * math.sin(tilt)
         geoms = []
-        for i in range(self.count):
+        for i in (*range(self.count), *self.doubled):
             around = turn("z", self.phase + 2 * math.pi * i / self.count)
             geom = Geom("box", half, (middle, 0.0, height), turn("y", tilt)).moved(ORIGIN, around)
             geoms.append(geom.moved(self.pos, self.quat))

@@ -14,7 +14,7 @@ from . import meshes, paint
 from .meshes import Mesh
 from .mjcf import Body, Files, Inertial, Look, Model, Visual
 from .paint import Canvas, Colour, Pixels
-from .parts import Box, Drum, Ring, Solid, handle, stack
+from .parts import Box, Cross, Drum, Ring, Solid, handle, stack
 from .rotations import ORIGIN, Vec3, turn
 
 PORCELAIN: Colour = (236, 234, 228)
@@ -23,9 +23,9 @@ IRON: Colour = (46, 46, 48)
 
 @dataclass(frozen=True)
 class Vessel:
-    """A round open thing: floor drum, and wall rings from the bottom up; all centred on the vertical through `pos`."""
+    """A round open thing: floor, and wall rings from the bottom up; all centred on the vertical through `pos`."""
 
-    floor: Drum
+    floor: Cross
     walls: tuple[Ring, ...]
     pos: Vec3 = ORIGIN
 
@@ -35,7 +35,7 @@ class Vessel:
 
     def inside_floor(self) -> float:
         """Height of the floor's upper face."""
-        return self.floor.pos[2] + self.floor.half_height
+        return self.floor.pos[2] + self.floor.high
 
     def outline(self) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
         """Outer and inner profile (radius, z), both from the bottom up."""
@@ -50,7 +50,7 @@ class Vessel:
     def meshes(self, segments: int = 18) -> tuple[Mesh, Mesh]:
         """The outside with the rim, and the inside; together a closed surface. v runs along the profile."""
         outer, inner = self.outline()
-        base = self.floor.pos[2] - self.floor.half_height
+        base = self.floor.pos[2] + self.floor.low
         outside = [(0.0, base), (outer[0][0], outer[0][1]), *outer[1:], inner[-1]]
         inside = [*reversed(inner), (0.0, inner[0][1])]
         return (
@@ -71,8 +71,8 @@ def vessel(
 def akita_black_bowl() -> Model:
     """The black bowl, dark all over with a slightly lighter inside and a thin brown rim."""
     shape = Vessel(
-        Drum(0.0235, 0.0026, (0, 0, 0.0042), boxes=3),
-        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026)),
+        Cross(((0.0232, 0.0155), (0.0162, 0.0235)), 0.0016, 0.0068),
+        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015, 15, quat=turn("x", -0.012), doubled=(0,)), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026, 18, doubled=(0,))),
     )
     inertial = Inertial(0.005591, (0.0023, 0.0005, 0.0227), (5.72e-06, 6.1e-06, 9.08e-06))
     outside = Look("bowl_out", pixels=Canvas(16, 64, (34, 33, 35)).band(0.88, 0.93, (96, 62, 44)).pixels(), specular=0.5)
@@ -83,7 +83,7 @@ def akita_black_bowl() -> Model:
 def white_bowl() -> Model:
     """A small white bowl."""
     shape = Vessel(
-        Drum(0.0168, 0.0018, (0, 0, 0.0024), boxes=3),
+        Cross(((0.0173, 0.0165),), 0.0006, 0.0042),
         (Ring(0.0169, 0.0317, 0.0026, 0.0110, 0.001), Ring(0.0331, 0.0403, 0.0104, 0.0348, 0.002)),
     )
     inertial = Inertial(0.002086, (0.0017, 0.0004, 0.0156), (1.17e-06, 1.26e-06, 1.97e-06))
@@ -93,7 +93,7 @@ def white_bowl() -> Model:
 
 def ramekin() -> Model:
     """A white fluted baking cup: the flutes are painted as stripes."""
-    shape = Vessel(Drum(0.0355, 0.0032, (0, 0, 0.0041), boxes=3), (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, count=14),))
+    shape = Vessel(Cross(((0.0366, 0.0122), (0.0244, 0.0244), (0.0122, 0.0368)), 0.0009, 0.0073), (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, 16, doubled=(8,)),))
     inertial = Inertial(0.00966, (-0.0025, 0.0001, 0.0168), (7.37e-06, 7.99e-06, 1.22e-05))
     canvas = Canvas(128, 32, PORCELAIN)
     for i in range(32):
@@ -107,7 +107,7 @@ def ramekin() -> Model:
 def plate() -> Model:
     """A flat white plate with a red-brown ring; it stands on the lower edges of its flared rim."""
     rim = Ring(0.0311, 0.0671, -0.0022, 0.0109, 0.005, count=8)
-    floor = Drum(0.0296, 0.0029, (0, 0, 0.0031), boxes=2)
+    floor = Box((0.0286, 0.0306, 0.0029), (0, 0, 0.0031))
     inertial = Inertial(0.01152, (0.0003, 0.0051, 0.0064), (1.51e-05, 1.29e-05, 2.76e-05))
     outer, lip, well = (0.069, 0.0118), (0.068, 0.0155), (0.0345, 0.006)
     under = meshes.lathe([(0, -0.0015), (0.034, -0.0015), outer, lip], 20)
@@ -122,13 +122,16 @@ def plate() -> Model:
 
 def frypan() -> Model:
     """A dark pan with a long handle along +x."""
-    shape = Vessel(Drum(0.0740, 0.0055, (0.005, 0, 0.0063), boxes=4), (Ring(0.0805, 0.1027, 0.0021, 0.0387, 0.0072, 16, (0.007, 0, 0)),), (0.007, 0, 0))
+    centre = (0.007, 0.0, 0.0)
+    floor = Cross(((0.0548, 0.0548),), 0.0008, 0.0128)
+    skirt = Cross(((0.0793, 0.0474), (0.0496, 0.0746)), 0.003, 0.012, (0.0044, -0.0018, 0.0))
+    shape = Vessel(floor, (Ring(0.0805, 0.1027, 0.0021, 0.0387, 0.0072, 16, centre),), centre)
     bars = handle([(0.1, 0.0, 0.0215), (0.124, 0.0, 0.026), (0.1335, 0.0, 0.036)], (0.0065, 0.0105))
     grip = handle([(0.1266, 0.0, 0.0354), (0.2586, 0.0, 0.0528)], (0.0062, 0.0127))
     inertial = Inertial(0.05025, (0.0238, -0.0009, 0.0168), (0.000123, 0.000291, 0.000396))
     outside = Look("pan_out", pixels=paint.plain(IRON), specular=0.4)
     inside = Look("pan_in", pixels=Canvas(16, 32, (62, 62, 64)).band(0, 0.5, (78, 78, 80)).pixels(), specular=0.6)
-    body = vessel("frypan", shape, inertial, outside, inside, extra=(*bars, *grip))
+    body = vessel("frypan", shape, inertial, outside, inside, extra=(skirt, *bars, *grip))
     grip_mesh = meshes.merge([b.mesh() for b in (*bars, *grip)])
     visuals = (*body.visuals, Visual("frypan_grip", grip_mesh, Look("pan_grip", pixels=paint.plain((28, 28, 30)))))
     return Model("chefmate_8_frypan", Body(solids=body.solids, visuals=visuals, inertial=inertial))
@@ -145,7 +148,7 @@ def red_coffee_mug() -> Model:
     """A tall red mug, handle towards +x."""
     centre = (-0.0153, -0.003, 0.0)
     shape = Vessel(
-        Drum(0.0255, 0.0025, (-0.0153, -0.003, 0.0053), boxes=2), (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 8, centre),), centre
+        Cross(((0.0269, 0.0235),), 0.0028, 0.0078, centre), (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 8, centre),), centre
     )
     grip = handle([(0.0155, 0.0011, 0.0272), (0.0582, 0.0011, 0.0736), (0.0547, 0.0011, 0.1136), (0.0165, 0.0011, 0.1085)], (0.0028, 0.0072))
     path = [(0.012, 0.0, 0.026), (0.036, 0.0, 0.046), (0.054, 0.0, 0.066), (0.0585, 0.0, 0.086), (0.053, 0.0, 0.108), (0.02, 0.0, 0.11)]
@@ -158,7 +161,7 @@ def porcelain_mug() -> Model:
     """A white cup with a dimpled lower half, handle towards -x."""
     centre = (0.0148, -0.0016, 0.0)
     shape = Vessel(
-        Drum(0.0225, 0.0052, (0.0148, -0.0016, 0.0076), boxes=3),
+        Cross(((0.025, 0.0164), (0.0186, 0.0186), (0.0155, 0.0247)), 0.0024, 0.0128, centre),
         (Ring(0.0283, 0.0435, 0.006, 0.0410, 0.0028, 10, centre), Ring(0.0444, 0.0444, 0.0410, 0.1084, 0.0048, 10, centre)),
         centre,
     )
@@ -179,7 +182,7 @@ def white_yellow_mug() -> Model:
     """A wide mug, yellow outside and white inside, handle towards +x."""
     centre = (-0.0185, -0.0003, 0.0)
     shape = Vessel(
-        Drum(0.0255, 0.0025, (-0.0182, 0.0, 0.0027), boxes=3),
+        Cross(((0.0271, 0.0187), (0.0186, 0.0259)), 0.0002, 0.0052, (-0.0182, 0.0, 0.0)),
         (Ring(0.0285, 0.0407, -0.0001, 0.0165, 0.0082, 12, centre), Ring(0.0412, 0.0526, 0.0156, 0.102, 0.0082, 16, centre)),
         centre,
     )

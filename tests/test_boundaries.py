@@ -1,0 +1,45 @@
+"""What may be imported by whom: the core must load without simulators and networks, and fast."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "mujoco", "robosuite", "libero", "pybullet", "ray", "imageio", "matplotlib", "typer")
+
+BLOCK = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {HEAVY!r}:
+            raise ImportError('blocked: ' + name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["vvla_policies", "vvla_policies.envs", "vvla_policies.evaluation.plan"])
+def test_core_imports_without_heavy_packages(module):
+    run(f"{BLOCK}\nimport {module}")
+
+
+def test_policies_by_name_without_heavy_packages():
+    run(f"{BLOCK}\nimport vvla_policies as v; v.check_policy(v.load_policy('random'))")
+
+
+def test_import_is_fast():
+    """0.3 s is the promise; numpy's own import, which nobody can avoid, is taken off."""
+    code = "import numpy, time; t = time.perf_counter(); import vvla_policies; print(time.perf_counter() - t)"
+    assert min(float(run(code)) for _ in range(3)) < 0.3
+
+
+def test_importing_the_package_changes_no_environment_variable():
+    code = "import os; b = dict(os.environ); import vvla_policies, vvla_policies.envs; print(b == dict(os.environ))"
+    assert run(code).strip() == "True"

@@ -41,6 +41,7 @@ class Faults:
         build: message of the SimulatorError that building raises.
         at: key as text to {"kind": "raise" | "hang" | "crash" | "exit", "step": k, "once": path of a marker or None}.
         provenance: the simulator's version.
+        pids: a folder in which every process that builds an environment leaves a file named by its id.
     """
 
     step_seconds: float = 0.0
@@ -48,6 +49,7 @@ class Faults:
     build: str = ""
     at: dict[str, dict[str, Any]] = field(default_factory=dict)
     provenance: str = "1.0"
+    pids: str = ""
 
     @staticmethod
     def current() -> Faults:
@@ -66,7 +68,8 @@ class FakeEnv(ManipulationEnv):
         self.faults = Faults.current()
         if self.faults.build:
             raise SimulatorError(self.faults.build)
-        self.closed = False
+        if self.faults.pids:
+            (Path(self.faults.pids) / str(os.getpid())).touch()
 
     def _begin(self, task: int, init_state: int, seed: int) -> Outcome:
         self.task = TASKS[task]
@@ -117,9 +120,6 @@ class FakeEnv(ManipulationEnv):
     def fixtures_hash(self) -> str:
         return f"{self.fixture[0]:.12f}"
 
-    def close(self) -> None:
-        self.closed = True
-
     def _maybe_fail(self) -> None:
         if self.fault is None or self.fault.get("step", 0) != self.taken:
             return
@@ -161,7 +161,8 @@ class FakeSuite(Suite):
         return PROTOCOLS.get(name or self.default_protocol) or super().protocol(name)
 
     def assets(self, requested: str = "auto", trained_on: str | None = None) -> AssetSet:
-        return AssetSet("official" if requested == "official" else "primitive", Path(), f"{requested}-print")
+        name = "official" if requested == "official" else "primitive"
+        return AssetSet(name, Path(), f"print of {name}")
 
     def provenance(self) -> dict[str, str]:
         return {"point": Faults.current().provenance, "renderer": "none"}

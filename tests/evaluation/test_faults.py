@@ -97,7 +97,7 @@ def test_an_environment_that_cannot_be_built_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setenv(*fakes.Faults(build="no renderer: install one").item())
-    with pytest.raises(VvlaError, match="^no renderer: install one$"):
+    with pytest.raises(VvlaError, match=r"^no renderer: install one$"):
         evaluate(fakes.request(tmp_path, workers=workers))
 
 

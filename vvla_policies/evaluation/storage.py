@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LOCK = ".lock"
+SHOWN = 3
 
 
 def now() -> str:
@@ -159,9 +160,9 @@ class RunFolder:
         before = load_manifest(self.path)
         differing = differences(before, manifest)
         if differing:
-            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise RecordError(
-                f"{self.path} holds another run: {differing[0]}{more}; "
+                f"{self.path} holds another run ({'; '.join(differing[:SHOWN])}{more}): "
                 "choose another --out, or start over with --no-resume (old records are kept aside)"
             )
         path = self.path / EPISODES

@@ -1,0 +1,139 @@
+"""Compare two LIBERO asset sets on one task: names, addresses, settled poses, goals. Lengths in m, angles in degrees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from goal_state import set_goal_state
+from reference import Task, init_states, make_env, settle
+
+METRES, DEGREES = 0.01, 10.0
+
+
+@dataclass
+class Facts:
+    """What one asset set gives for a task."""
+
+    joints: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bodies: list[str] = field(default_factory=list)
+    sites: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    cameras: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    masses: dict[str, float] = field(default_factory=dict)
+    poses: list[dict[str, np.ndarray]] = field(default_factory=list)
+    early_success: list[int] = field(default_factory=list)
+    goal_reached: bool = False
+
+
+@dataclass
+class Difference:
+    """The largest disagreement of settled poses: object, initial state, metres, degrees of tilt."""
+
+    name: str
+    state: int
+    metres: float
+    degrees: float
+
+
+def gather(task: Task, assets: Path, states: Sequence[int], goal: bool = True) -> Facts:
+    """Build the task on an asset set, load and settle the given initial states, then try the goal state."""
+    env = make_env(task, assets)
+    try:
+        facts = _names(env)
+        vectors = init_states(task)
+        for k in states:
+            settle(env, vectors[k])
+            facts.poses.append(_poses(env))
+            if env.check_success():
+                facts.early_success.append(k)
+        if goal:
+            env.set_init_state(vectors[states[0]])
+            set_goal_state(env)
+            settle(env, steps=20)
+            facts.goal_reached = bool(env.check_success())
+        return facts
+    finally:
+        env.close()
+
+
+def _names(env: Any) -> Facts:
+    model = env.sim.model._model
+    facts = Facts()
+    for i in range(model.njnt):
+        joint = model.joint(i)
+        numbers = (*model.jnt_axis[i], *model.jnt_range[i], model.dof_damping[model.jnt_dofadr[i]])
+        facts.joints[joint.name] = (int(joint.type[0]), int(joint.qposadr[0]), *(round(float(x), 4) for x in numbers))
+    facts.bodies = [model.body(i).name for i in range(model.nbody)]
+    for i in range(model.nsite):
+        numbers = [*model.site_pos[i], *model.site_size[i], *np.abs(model.site_quat[i])]
+        facts.sites[model.site(i).name] = tuple(round(float(x), 3) for x in numbers)
+    for i in range(model.ncam):
+        facts.cameras[model.camera(i).name] = tuple(round(float(x), 3) for x in (*model.cam_pos[i], *model.cam_quat[i]))
+    moving = [i for i in range(model.nbody) if model.body_weldid[i]]
+    facts.masses = {model.body(i).name: float(model.body_mass[i]) for i in moving}
+    return facts
+
+
+def _poses(env: Any) -> dict[str, np.ndarray]:
+    """Position and rotation matrix (12 numbers) of every movable object, and the value of every fixture joint."""
+    world, data = env.env, env.sim.data
+    found = {}
+    for name in world.objects_dict:
+        body = world.obj_body_id[name]
+        found[name] = np.concatenate([data.body_xpos[body], data.body_xmat[body]])
+    for name, fixture in world.fixtures_dict.items():
+        body = world.obj_body_id[name]
+        found[name] = np.concatenate([data.body_xpos[body], data.body_xmat[body]])
+        for joint in fixture.joints:
+            found[joint] = np.atleast_1d(data.get_joint_qpos(joint)).astype(float).copy()
+    return found
+
+
+def differences(states: Sequence[int], official: Facts, other: Facts) -> list[Difference]:
+    """For each object or joint and state: distance of positions, and angle between the objects' upright axes.
+
+    A hinge's or slide's difference counts as metres.
+    """
+    found = []
+    for k, a, b in zip(states, official.poses, other.poses, strict=True):
+        for name, pose in a.items():
+            metres = float(np.linalg.norm(pose[:3] - b[name][:3]))
+            degrees = 0.0
+            if len(pose) == 12:
+                one, two = pose[3:].reshape(3, 3), b[name][3:].reshape(3, 3)
+                down = np.array([0.0, 0.0, 1.0])
+                degrees = float(np.degrees(np.arccos(np.clip((one.T @ down) @ (two.T @ down), -1, 1))))
+            found.append(Difference(name, k, metres, degrees))
+    return found
+
+
+def faults(task: Task, official: Path, other: Path, states: Sequence[int]) -> list[str]:
+    """Everything in which `other` fails to stand in for `official`, as lines of text; empty when it does."""
+    a, b = gather(task, official, states), gather(task, other, states)
+    found = [f"{what} differ: {_unlike(x, y)}" for what, x, y in _tables(a, b) if x != y]
+    found += [
+        f"{d.name} in state {d.state}: {d.metres * 1000:.1f} mm, {d.degrees:.1f} degrees"
+        for d in differences(states, a, b)
+        if d.metres > METRES or d.degrees > DEGREES
+    ]
+    found += [f"success at the start of state {k}" for k in b.early_success if k not in a.early_success]
+    if not b.goal_reached:
+        found.append("goal not reached" + ("" if a.goal_reached else " (nor on official)"))
+    return found
+
+
+def _tables(a: Facts, b: Facts) -> list[tuple[str, Any, Any]]:
+    return [
+        ("joints", a.joints, b.joints),
+        ("bodies", a.bodies, b.bodies),
+        ("sites", a.sites, b.sites),
+        ("cameras", a.cameras, b.cameras),
+    ]
+
+
+def _unlike(a: Any, b: Any) -> str:
+    if isinstance(a, dict):
+        names = [n for n in {**a, **b} if a.get(n) != b.get(n)]
+        return ", ".join(f"{n}: {a.get(n)} / {b.get(n)}" for n in names[:4])
+    return f"{sorted(set(a) ^ set(b))[:6]} or their order"

@@ -6,7 +6,8 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -30,9 +31,10 @@ def fail(message: str, code: int = USER_ERROR) -> NoReturn:
     raise typer.Exit(code)
 
 
-def warn(message: str) -> None:
-    """One line on stderr; the command goes on."""
-    err.print(f"[yellow]warning:[/] {escape(message)}", soft_wrap=True)
+def stop(message: str) -> NoReturn:
+    """Ends an interrupted command with one line on stderr."""
+    err.print(escape(message), soft_wrap=True)
+    raise typer.Exit(INTERRUPTED)
 
 
 def say(message: str) -> None:
@@ -45,11 +47,13 @@ def guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: object, **kwargs: object) -> None:
-        _log_to_stderr()
         try:
-            command(*args, **kwargs)
+            with _warnings_on_stderr():
+                command(*args, **kwargs)
         except VvlaError as error:
             fail(str(error))
+        except KeyboardInterrupt:
+            stop("stopped")
         except BrokenPipeError:
             # the reader (`| head`) has gone: nothing is wrong, and nothing more can be said
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,9 +81,11 @@ class _ToConsole(logging.Handler):
         err.print(f"[{style}]{label}:[/] {escape(record.getMessage())}", soft_wrap=True)
 
 
-def _log_to_stderr() -> None:
-    logger = logging.getLogger("vvla_policies")
-    if not any(isinstance(handler, _ToConsole) for handler in logger.handlers):
-        handler = _ToConsole(level=logging.WARNING)
-        logger.addHandler(handler)
-        logger.propagate = False
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    logger, handler = logging.getLogger("vvla_policies"), _ToConsole(level=logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

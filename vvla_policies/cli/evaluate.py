@@ -9,13 +9,13 @@ import typer
 
 from vvla_policies.cli.console import (
     EPISODE_ERRORS,
-    INTERRUPTED,
     err,
     fail,
     guarded,
     out,
     say,
     see_working_folder,
+    stop,
 )
 from vvla_policies.cli.parsing import parse_options, parse_shard, parse_tasks, parse_videos, split_names
 
@@ -172,7 +172,7 @@ def _run(request: Any, drawn: Any) -> None:
     except KeyboardInterrupt:
         progress.stop()
         where = f"; what is recorded stays in {progress.folder}" if progress.folder else ""
-        fail_softly(f"stopped{where}. The same command goes on from there.")
+        stop(f"stopped{where}. The same command goes on from there.")
     finally:
         progress.stop()
     errors = sum(record.error is not None for record in run.records)
@@ -183,12 +183,6 @@ def _run(request: Any, drawn: Any) -> None:
             "or run again with --retry-errors",
             EPISODE_ERRORS,
         )
-
-
-def fail_softly(message: str) -> None:
-    """Ends an interrupted command with one line."""
-    err.print(message, markup=False, soft_wrap=True)
-    raise typer.Exit(INTERRUPTED)
 
 
 single = typer.Typer(

@@ -40,7 +40,8 @@ class Tally:
         for suite, entry in manifest.suites.items():
             self.names |= {(suite, k): name.replace("_", " ") for k, name in enumerate(entry.tasks)}
         keys = {*todo, *(record.key for record in done)}
-        self.planned.update((key.suite, key.task) for key in sorted(keys))
+        order = list(manifest.suites)
+        self.planned.update((k.suite, k.task) for k in sorted(keys, key=lambda k: (order.index(k.suite), k)))
         again = set(todo)  # recorded errors that are tried again
         for record in done:
             if record.key not in again:
@@ -148,7 +149,7 @@ class Progress:
             self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        room = max(3, console.height - 5)
+        room = max(2, console.height - 5)
         yield Group(self._tasks(room), self._total())
 
     def _tasks(self, room: int) -> Table:
@@ -165,7 +166,7 @@ class Progress:
             active = any((key.suite, key.task) == task for key in tally.running)
             errors = f"[red]{tally.errors[task]}[/]" if tally.errors[task] else "[dim]0[/]"
             label = Text(f"{task[0]} {task[1]}  {self.tally.names.get(task, '')}", style="bold" if active else "")
-            bar = ProgressBar(total=total, completed=done, width=16)
+            bar = ProgressBar(total=total, completed=done, width=16, complete_style="cyan")
             table.add_row(label, bar, f"{done}/{total}", rate(tally.successes[task], done), errors)
         hidden = len(tally.planned) - len(shown)
         if hidden:
@@ -186,7 +187,8 @@ class Progress:
         done, total = tally.done.total(), tally.planned.total()
         table = Table.grid(padding=(0, 2))
         rates = Text(f"{rate(tally.successes.total(), done)} success", style="bold")
-        table.add_row(ProgressBar(total=total, completed=done, width=30), f"{done}/{total}", rates, tally.pace())
+        bar = ProgressBar(total=total, completed=done, width=30, complete_style="cyan")
+        table.add_row(bar, f"{done}/{total}", rates, tally.pace())
         return table
 
     def _line(self, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vvla_policies.cli.console import USER_ERROR, guarded, out, say, see_working_folder
+from vvla_policies.cli.console import USER_ERROR, guarded, say, see_working_folder
 
 
 @guarded
@@ -24,10 +24,20 @@ def replay(
     vvla replay results/noop-libero_goal libero_goal-t00-i00-s0
     """
     from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.replay import replay_episode
+    from vvla_policies.evaluation.replay import COMPARED, replay_episode
 
     found = load_run(run)
     see_working_folder(*(entry.address for entry in found.manifest.suites.values()))
-    record = found.record(key)
-    again = replay_episode(found, key)
-    say(f"{record.key}: {record.instruction}")
+    recorded = found.record(key)
+    again, same = replay_episode(found, key)
+    end = "success" if again.success else "no success"
+    if same:
+        say(f"Same: {key} ({recorded.instruction}): {end} after {again.steps} steps, here as in the record.")
+        return
+    say(f"Different: {key} ({recorded.instruction}) did not come out as recorded:")
+    for name in COMPARED:
+        before, now = getattr(recorded, name), getattr(again, name)
+        if before != now:
+            say(f"  {name}: {before} in the record, {now} here")
+    say("Compare the versions and the renderer in run.json with those that `vvla doctor` shows.")
+    raise typer.Exit(USER_ERROR)

@@ -43,10 +43,12 @@ def videos(
     found = load_run(run)
     see_working_folder(*(entry.address for entry in found.manifest.suites.values()))
     records = [found.record(key) for key in episode] if episode else choose(found, parse_videos(which))
-    draw_with_progress(found, records, stride, size)
+    draw_with_progress(found, records, stride, size, keep=False)
 
 
-def draw_with_progress(run: Run, records: Sequence[EpisodeRecord], stride: int = STRIDE, size: int = SIZE) -> None:
+def draw_with_progress(
+    run: Run, records: Sequence[EpisodeRecord], stride: int = STRIDE, size: int = SIZE, keep: bool = True
+) -> None:
     """Draws videos under a progress bar, then says where they are."""
     from vvla_policies.evaluation.videos import FOLDER, draw
 
@@ -56,7 +58,7 @@ def draw_with_progress(run: Run, records: Sequence[EpisodeRecord], stride: int =
     columns = (TextColumn("drawing videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=len(records))
-        files = draw(run, records, stride, size, lambda _: bar.advance(task))
+        files = draw(run, records, stride, size, keep, lambda _: bar.advance(task))
     sheets = [path.name for path in files if path.suffix == ".png"]
     count = len(files) - len(sheets)
     say(f"{count} video{'s' * (count != 1)} and {', '.join(sheets) or 'no contact sheet'}: {run.folder / FOLDER}")

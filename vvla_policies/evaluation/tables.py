@@ -16,6 +16,10 @@ from math import isnan
 from pathlib import Path
 from typing import Literal
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 from tabulate import tabulate
 
 from vvla_policies.errors import RecordError
@@ -25,9 +29,13 @@ from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, condition
 Format = Literal["terminal", "markdown", "csv", "latex"]
 Per = Literal["task", "suite", "run"]
 
-STYLES = {"terminal": "simple", "markdown": "github", "latex": "latex_booktabs"}
+STYLES = {"markdown": "github", "latex": "latex_booktabs"}
+MEASURES = ("Success %", "95 % CI", "Successes", "Errors", "Steps")
+NUMBERS = {*MEASURES, "Task", "Seed"}
 SUFFIXES: dict[str, Format] = {"md": "markdown", "csv": "csv", "tex": "latex"}
-NARROWEST = 24
+SENTENCES = {"Instruction": 20, "Simulator": 16, "Renderer": 16}
+"""Columns that may be broken, and their least widths in a terminal."""
+NARROWEST, ROOMY = 80, 100
 
 
 def render(runs: Sequence[Run], form: Format = "terminal", per: Per = "suite", width: int = 100) -> str:
@@ -91,24 +99,29 @@ def _all_scores(run: Run) -> list[Score]:
 
 
 def _long(scores: Sequence[Score], per: Per) -> tuple[list[str], list[list[str]]]:
-    """One row for each score."""
+    """One row for each score; a table per task of one suite names the suite in its last row only."""
     common = _varying(scores)
-    what = ["Suite", "Task", "Instruction"] if per == "task" else ["Suite"]
-    head = [*common, *what, "Success %", "95 % CI", "Successes", "Errors", "Steps"]
+    named = per == "suite" or len({score.suite for score in scores}) > 1
+    head = [*common, *(["Suite"] if named else []), *(["Task", "Instruction"] if per == "task" else []), *MEASURES]
     rows = []
     for score in scores:
-        name = [_label(score.suite)]
+        name = [_label(score.suite)] if named else []
         if per == "task":
-            name += ["all" if score.task is None else str(score.task), score.instruction]
-        numbers = [
-            _percent(score.estimate.rate),
-            f"{_percent(score.estimate.low)} - {_percent(score.estimate.high)}",
-            f"{score.successes}/{score.estimate.n}",
-            str(score.errors),
-            "-" if isnan(score.steps) else f"{score.steps:.0f}",
-        ]
-        rows.append([*common.values_of(score), *name, *numbers])
+            whole = "" if named else f"({_label(score.suite)})"
+            name += ["all", whole] if score.task is None else [str(score.task), score.instruction]
+        rows.append([*common.values_of(score), *name, *_measures(score)])
     return head, rows
+
+
+def _measures(score: Score) -> list[str]:
+    estimate = score.estimate
+    return [
+        _percent(estimate.rate),
+        f"{_percent(estimate.low)} - {_percent(estimate.high)}",
+        f"{score.successes}/{estimate.n}",
+        str(score.errors),
+        "-" if isnan(score.steps) else f"{score.steps:.0f}",
+    ]
 
 
 def _wide(scores: Sequence[Score]) -> tuple[list[str], list[list[str]]]:
@@ -173,18 +186,28 @@ def _percent(value: float) -> str:
 
 
 def _layout(head: list[str], rows: list[list[str]], form: Format, width: int) -> str:
-    numbers = {"Success %", "Task", "Errors", "Steps", "Successes", "95 % CI", "Seed"}
-    align = ["right" if column in numbers else "left" for column in head]
-    wrap = None
-    if form == "terminal" and "Instruction" in head:
-        others = sum(
-            max(len(cell) for cell in (name, *(row[k] for row in rows))) + 2
-            for k, name in enumerate(head)
-            if name != "Instruction"
-        )
-        room = max(NARROWEST, width - others)
-        wrap = [room if column == "Instruction" else None for column in head]
-    return str(tabulate(rows, head, tablefmt=STYLES[form], colalign=align, disable_numparse=True, maxcolwidths=wrap))
+    if form == "terminal":
+        return _for_terminal(head, rows, width)
+    align = ["right" if column in NUMBERS else "left" for column in head]
+    return str(tabulate(rows, head, tablefmt=STYLES[form], colalign=align, disable_numparse=True))
+
+
+def _for_terminal(head: list[str], rows: list[list[str]], width: int) -> str:
+    """Plain text of `width` columns, or more if it must: only sentences are broken, between words."""
+    gap = 2 if width >= ROOMY else 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
+    needed = 0
+    for k, column in enumerate(head):
+        least = SENTENCES.get(column) or max(len(cell) for cell in (column, *(row[k] for row in rows)))
+        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
+        table.add_column(column, justify=justify, no_wrap=column not in SENTENCES, min_width=least)
+        needed += least + gap + 1
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    text = io.StringIO()
+    console = Console(file=text, width=max(width, needed), color_system=None, legacy_windows=False)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 
 def _csv(scores: Sequence[Score]) -> str:
@@ -246,7 +269,7 @@ def _below(runs: Mapping[str, Run], form: Format, width: int) -> str:
         return "\n".join(f"% {label}: {text}" for label, text in lines)
     indent = max(len(label) for label, _ in lines) + 2
     return "\n".join(
-        textwrap.fill(text, max(width, 60), initial_indent=label.ljust(indent), subsequent_indent=" " * indent)
+        textwrap.fill(text, max(width, NARROWEST), initial_indent=label.ljust(indent), subsequent_indent=" " * indent)
         for label, text in lines
     )
 

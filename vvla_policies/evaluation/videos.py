@@ -7,10 +7,10 @@ and a contact sheet for each suite.
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vvla_policies.envs.protocol import Protocol
-from vvla_policies.envs.suite import EnvSettings, load_suite
-from vvla_policies.errors import AssetsError, RecordError
+from vvla_policies.envs.suite import load_suite
+from vvla_policies.errors import RecordError
+from vvla_policies.evaluation.boundary import Crash, attempt
 from vvla_policies.evaluation.captions import BAR, FRAME, Caption, Picture, compose, contact_sheet
 from vvla_policies.evaluation.records import EpisodeRecord, Run, actions_path
+from vvla_policies.evaluation.replay import environment
 from vvla_policies.observation import CAMERAS
 
 if TYPE_CHECKING:
@@ -55,87 +56,99 @@ def draw(
     records: Sequence[EpisodeRecord],
     stride: int = STRIDE,
     panel: int = PANEL,
+    keep: bool = True,
     progress: Callable[[EpisodeRecord], None] = lambda _: None,
 ) -> list[Path]:
-    """Draws the videos of some episodes, and the contact sheets; videos that are there already are kept.
+    """Draws the videos of some episodes, and a contact sheet of them for each suite.
 
     Args:
         run: the run.
         records: of that run, such as `choose` returns.
         stride: draw every so many steps; the video plays in real time all the same.
         panel: height and width of each camera's picture, px.
+        keep: leave videos alone that are there already.
         progress: called after each episode.
 
     Returns:
         The files: videos, then contact sheets.
 
     Raises:
-        AssetsError: the assets of the run are not on this machine.
+        RecordError: the assets of the run are not on this machine.
     """
-    videos: dict[str, list[tuple[EpisodeRecord, Path]]] = defaultdict(list)
+    files: list[Path] = []
+    sheets: list[Path] = []
     ordered = sorted(records, key=lambda record: record.key)
-    for suite, of_suite in groupby(ordered, key=lambda record: record.key.suite):
-        with closing(_Stage(run, suite, panel)) as stage:
-            for record in of_suite:
-                path = run.folder / FOLDER / f"{record.key}.mp4"
-                if _is_current(path, run, record) or _draw_episode(stage, run, record, path, stride):
-                    videos[suite].append((record, path))
-                progress(record)
-    sheets = [sheet for suite, drawn in videos.items() for sheet in _sheets(run, suite, drawn)]
-    return [*(path for drawn in videos.values() for _, path in drawn), *sheets]
+    for suite, group in groupby(ordered, key=lambda record: record.key.suite):
+        drawn = []
+        for record in _drawn(run, list(group), stride, panel, keep):
+            if (path := path_of(run, record)).exists():
+                drawn.append((record, path))
+            progress(record)
+        files += [path for _, path in drawn]
+        sheets += _sheets(run, suite, drawn)
+    return [*files, *sheets]
 
 
-class _Stage:
-    """A suite's environment with both cameras on, made when first needed."""
-
-    def __init__(self, run: Run, suite: str, panel: int) -> None:
-        self._entry = run.manifest.suites[suite]
-        self._panel = panel
-        self._env: ManipulationEnv | None = None
-
-    def env(self, task: int) -> ManipulationEnv:
-        """The environment, built for that task; `start` changes the task."""
-        if self._env is None:
-            suite = load_suite(self._entry.address)
-            assets = suite.assets(self._entry.assets["name"])
-            if assets.fingerprint != self._entry.assets["fingerprint"]:
-                raise AssetsError(
-                    f"the run used {assets.name} assets {self._entry.assets['fingerprint']}; "
-                    f"those on this machine are {assets.fingerprint}: another picture, and perhaps another outcome"
-                )
-            protocol = replace(Protocol.from_json(self._entry.protocol), image_size=(self._panel, self._panel))
-            cameras = tuple(camera for camera in CAMERAS if camera in suite.offers)
-            self._env = suite.make_env(EnvSettings(protocol, assets, cameras), task)
-        return self._env
-
-    def close(self) -> None:
-        if self._env is not None:
-            self._env.close()
-        self._env = None
+def path_of(run: Run, record: EpisodeRecord) -> Path:
+    """Where the video of an episode is."""
+    return run.folder / FOLDER / f"{record.key}.mp4"
 
 
-def _draw_episode(stage: _Stage, run: Run, record: EpisodeRecord, path: Path, stride: int) -> bool:
-    """Writes one video; False, with a warning, if the episode cannot be replayed."""
+def _drawn(run: Run, records: Sequence[EpisodeRecord], stride: int, panel: int, keep: bool) -> Iterator[EpisodeRecord]:
+    """Draws the episodes of a suite, one after the other, in one environment that is made when first needed."""
+    shown = _enlarged(run, panel)
+    cameras = _cameras(run, records[0].key.suite)
+    with ExitStack() as stack:
+        env: ManipulationEnv | None = None
+        for record in records:
+            if not (keep and _is_current(run, record)):
+                env = env or stack.enter_context(environment(shown, record.key, cameras))
+                crash = attempt(functools.partial(_draw_episode, env, run, record, stride))
+                if isinstance(crash, Crash):  # as the episode itself may have ended
+                    log.warning("no video of %s: %s: %s", record.key, crash.error.type, crash.error.message)
+                    stack.close()
+                    env = None
+            yield record
+
+
+def _cameras(run: Run, suite: str) -> tuple[str, ...]:
+    offers = load_suite(run.manifest.suites[suite].address).offers
+    return tuple(camera for camera in CAMERAS if camera in offers)
+
+
+def _enlarged(run: Run, panel: int) -> Run:
+    """The run as if its protocol drew pictures of that size, which changes nothing but the pictures."""
+    suites = {
+        name: replace(entry, protocol={**entry.protocol, "image_size": [panel, panel]})
+        for name, entry in run.manifest.suites.items()
+    }
+    return replace(run, manifest=replace(run.manifest, suites=suites))
+
+
+def _draw_episode(env: ManipulationEnv, run: Run, record: EpisodeRecord, stride: int) -> None:
+    """Writes one video, or says why there is none."""
+    path = path_of(run, record)
+    path.unlink(missing_ok=True)
     try:
         actions = run.actions(record.key)
     except RecordError as error:
         log.warning("no video of %s: %s", record.key, error)
-        return False
-    env = stage.env(record.key.task)
+        return
     rate = env.metadata["render_fps"] / stride
     outcome = env.start(record.key.task, record.key.init_state, record.key.stream("env"))
     with _writer(path, rate) as write:
         write(_frame(env, record, outcome))
         for number, action in enumerate(actions, start=1):
             outcome = env.advance(action)
+            if outcome.over:
+                break
             if number < len(actions) and number % stride == 0:
                 write(_frame(env, record, outcome))
         last = _frame(env, record, outcome, outcome_of(record))
         for _ in range(max(1, round(HOLD_SECONDS * rate))):
             write(last)
     if record.error is None and (outcome.success, outcome.steps) != (record.success, record.steps):
-        log.warning("%s came out otherwise when it was replayed: do not trust its video", record.key)
-    return True
+        log.warning("%s came out otherwise when it was run again: do not trust its video", record.key)
 
 
 def outcome_of(record: EpisodeRecord) -> str:
@@ -174,9 +187,9 @@ def _writer(path: Path, rate: float) -> Iterator[Callable[[Picture], Any]]:
         unfinished.unlink(missing_ok=True)
 
 
-def _is_current(path: Path, run: Run, record: EpisodeRecord) -> bool:
+def _is_current(run: Run, record: EpisodeRecord) -> bool:
     """Whether a video is there and not older than the actions that it shows."""
-    actions = actions_path(run.folder, record.key)
+    path, actions = path_of(run, record), actions_path(run.folder, record.key)
     return path.exists() and actions.exists() and path.stat().st_mtime >= actions.stat().st_mtime
 
 

@@ -1,0 +1,192 @@
+"""Tables from made-up runs: what is counted, what stands beside it, and what never shares a row."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from vvla_policies.envs.protocol import get_protocol
+from vvla_policies.envs.suite import ALIASES
+
+from vvla_policies.errors import RecordError
+from vvla_policies.evaluation import tables
+from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records import EpisodeError, EpisodeRecord, Manifest, Run, Session, SuiteEntry
+from vvla_policies.evaluation.scores import suite_scores, task_scores
+from vvla_policies.evaluation.timing import closing_line, split
+from vvla_policies.policy import PolicyCard
+
+INSTRUCTIONS = (
+    "put both the alphabet soup and the tomato sauce in the basket",
+    "turn on the stove and put the moka pot on it",
+)
+SECONDS = {"reset": 1.0, "physics": 4.0, "drawing": 2.0, "policy": 0.5, "transport": 0.1, "total": 7.6}
+
+
+def record(suite, task, state, success, error=None):
+    return EpisodeRecord(
+        key=EpisodeKey(suite, task, state, 0),
+        task_name=INSTRUCTIONS[task].replace(" ", "_"),
+        instruction=INSTRUCTIONS[task],
+        success=success,
+        truncated=not success and error is None,
+        error=error,
+        steps=100 + state if success else 300,
+        completed=int(success),
+        calls=20,
+        clipped=0,
+        fixtures="",
+        actions="",
+        seconds=SECONDS,
+        worker=0,
+        retries=0,
+        finished="2026-01-01T00:00:00+00:00",
+    )
+
+
+def entry(suite, protocol="openvla", assets="primitive", mujoco="3.3.2"):
+    return SuiteEntry(
+        address=suite,
+        benchmark="libero",
+        protocol=get_protocol(protocol).to_json(),
+        assets={"name": assets, "fingerprint": "0123456789ab", "source": ""},
+        provenance={"mujoco": mujoco, "renderer": "osmesa (llvmpipe)"},
+        tasks=[text.replace(" ", "_") for text in INSTRUCTIONS],
+    )
+
+
+def run_of(folder, records, policy="student", planned=None, **conditions):
+    suites = dict.fromkeys(r.key.suite for r in records)
+    card = PolicyCard(name=policy, weights="feedbeef0123", chunk=8).to_json()
+    manifest = Manifest(
+        format=1,
+        command=("vvla-eval",),
+        created="2026-01-01",
+        version="0.1.0",
+        policy={"name": policy, "options": {}, "card": card},
+        suites={suite: entry(suite, **conditions) for suite in suites},
+        seed=0,
+        episodes=2,
+        tasks=None,
+        shard=None,
+        planned=planned or len(records),
+        machine={},
+        sessions=(Session("2026-01-01", 2, len(records), 60.0),),
+    )
+    return Run(Path(folder), manifest, tuple(records))
+
+
+def four(folder, **conditions):
+    successes = {"libero_spatial": 2, "libero_object": 1, "libero_goal": 1, "libero_long": 0}
+    records = [record(s, 0, k, k < successes[s]) for s in ALIASES["libero"] for k in range(2)]
+    return run_of(folder, records, **conditions)
+
+
+@pytest.fixture
+def broken():
+    crash = EpisodeError("ValueError", "boom", "Traceback ...")
+    records = [record("libero_goal", 0, 0, True), record("libero_goal", 0, 1, False, crash)]
+    return run_of("results/broken", [*records, record("libero_goal", 1, 0, True)], planned=4)
+
+
+def test_errors_stay_in_the_denominator(broken):
+    (score,) = [s for s in task_scores(broken) if s.task == 0]
+    assert (score.estimate.rate, score.estimate.n, score.errors) == (0.5, 2, 1)
+
+
+def test_steps_are_those_of_successes(broken):
+    assert suite_scores(broken)[0].steps == 100
+
+
+def test_the_footer_says_what_the_numbers_depend_on(broken):
+    text = tables.render([broken])
+    for fact in ("openvla", "300 steps", "primitive 0123456789ab", "mujoco 3.3.2", "osmesa", "feedbeef0123", "Wilson"):
+        assert fact in text
+    assert "3 of 4 episodes are recorded" in text
+    assert "1 of 3 episodes ended in an error" in text
+
+
+def test_four_suites_have_a_mean_and_three_do_not():
+    whole = four("r")
+    mean = suite_scores(whole)[-1]
+    assert (mean.suite, mean.estimate.rate, mean.successes, mean.estimate.n) == ("libero", 0.5, 4, 8)
+    assert "mean of 4" in tables.render([whole])
+    part = replace(whole, records=tuple(r for r in whole.records if r.key.suite != "libero_goal"))
+    assert "mean of" not in tables.render([part])
+
+
+def test_no_mean_over_suites_under_different_conditions():
+    whole = four("r")
+    mixed = dict(whole.manifest.suites, libero_goal=entry("libero_goal", assets="official"))
+    assert "mean of" not in tables.render([replace(whole, manifest=replace(whole.manifest, suites=mixed))])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "heading"), [({"protocol": "lerobot"}, "Protocol"), ({"assets": "official"}, "Assets")]
+)
+@pytest.mark.parametrize("per", ["suite", "task", "run"])
+def test_runs_under_different_conditions_say_so_in_a_column(conditions, heading, per):
+    text = tables.render([four("results/a"), four("results/b", **conditions)], "markdown", per)
+    head = text.splitlines()[0]
+    assert heading in head
+    assert "Run" in head
+    assert text.count("| a ") == text.count("| b ") > 0
+
+
+def test_another_simulator_is_a_column_too():
+    assert "Simulator" in tables.render([four("x/a"), four("x/b", mujoco="3.3.7")]).splitlines()[0]
+
+
+def test_what_runs_share_stands_below_once():
+    text = tables.render([four("x/a"), four("x/b")])
+    assert text.count("mujoco 3.3.2") == 1
+
+
+def test_runs_with_folders_of_one_name_are_told_apart():
+    text = tables.render([four("x/run"), four("y/run")], "markdown", "run")
+    assert "| x/run " in text
+    assert "| y/run " in text
+
+
+def test_csv_holds_bare_numbers_and_every_condition(broken):
+    rows = list(csv.DictReader(io.StringIO(tables.render([broken], "csv", "task"))))
+    assert [row["task"] for row in rows] == ["0", "1", ""]
+    assert (rows[0]["success_rate"], rows[0]["successes"], rows[0]["episodes"]) == ("0.5", "1", "2")
+    assert (rows[0]["protocol"], rows[0]["assets_fingerprint"]) == ("openvla", "0123456789ab")
+
+
+def test_latex_escapes_names():
+    text = tables.render([four("r")], "latex")
+    assert r"libero\_goal" in text
+    assert r"\toprule" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_tables_per_task_fit_the_terminal(width):
+    one_suite = run_of("r", [record("libero_goal", 0, 0, True), record("libero_goal", 1, 0, False)])
+    assert max(map(len, tables.render([one_suite], per="task", width=width).splitlines())) <= width
+
+
+def test_a_run_without_records_has_no_table():
+    empty = replace(four("r"), records=())
+    with pytest.raises(RecordError, match="no episodes recorded"):
+        tables.render([empty])
+
+
+def test_write_leaves_three_files(tmp_path, broken):
+    written = tables.write(replace(broken, folder=tmp_path))
+    assert sorted(path.name for path in written) == ["table.csv", "table.md", "table.tex"]
+    text = (tmp_path / "table.md").read_text()
+    assert "## Per task" in text
+    assert "alphabet soup" in text
+
+
+def test_wall_time_is_split_without_remainder(broken):
+    session = broken.manifest.sessions[0]
+    parts = split(broken.records, session)
+    assert sum(parts.values()) == pytest.approx(60.0)
+    assert parts["physics"] == pytest.approx(3 * 4.0 / 2)
+    line = closing_line(broken.records, session)
+    assert line.startswith("3 episodes in 1 min 00 s with 2 workers, 3.0 per minute: physics 10 % (6.0 s), drawing 5 %")
+    assert "\n" not in line

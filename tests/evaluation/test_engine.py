@@ -152,9 +152,17 @@ def test_the_queue_shares_the_largest_rest() -> None:
     assert len(queue) == 0
 
 
-def test_negative_workers_are_refused(tmp_path: Path) -> None:
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     with pytest.raises(VvlaError, match="--workers"):
         evaluate(fakes.request(tmp_path, workers=-1))
+    with pytest.raises(VvlaError, match="--batch-size"):
+        evaluate(fakes.request(tmp_path, batch_size=0))
+    with pytest.raises(VvlaError, match="--episodes"):
+        evaluate(fakes.request(tmp_path, episodes=0))
+    with pytest.raises(VvlaError, match="no task 3"):
+        evaluate(fakes.request(tmp_path, tasks=(3,)))
+    with pytest.raises(VvlaError, match="--shard"):
+        evaluate(fakes.request(tmp_path, shard=(2, 2)))
 
 
 def test_the_default_folder_is_named_after_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
             host.card, request.suites, request.tasks, request.episodes, request.seed,
             request.protocol, request.assets, request.shard,
         )  # fmt: skip
-        workers = _workers(request.workers, len(prepared.keys))
+        workers = _workers(request, len(prepared.keys))
         folder = RunFolder(
             request.out or default_folder(request, prepared),
             _manifest(request, prepared, host.card),
@@ -225,10 +225,12 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _workers(requested: int | None, episodes: int) -> int:
-    if requested is not None and requested < 0:
-        raise VvlaError(f"--workers must be 0 or more, got {requested}")
-    return min(_cores() if requested is None else requested, episodes)
+def _workers(request: Request, episodes: int) -> int:
+    if request.workers is not None and request.workers < 0:
+        raise VvlaError(f"--workers must be 0 or more, got {request.workers}")
+    if request.batch_size is not None and request.batch_size < 1:
+        raise VvlaError(f"--batch-size must be 1 or more, got {request.batch_size}")
+    return min(_cores() if request.workers is None else request.workers, episodes)
 
 
 def _cores() -> int:

@@ -150,7 +150,7 @@ class RemoteSlot(Slot):
         limit = stall_seconds if self.ready else max(stall_seconds, START_SECONDS)
         if not self.busy or time.monotonic() - self._since <= limit:
             return False
-        self.lost = f"its worker gave no answer for {limit:g} s (--stall)"
+        self.lost = f"its worker gave no answer for {limit:g} s"
         return True
 
     def restart(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -41,9 +42,13 @@ class Field:
 
 def layout(settings: EnvSettings) -> tuple[Field, ...]:
     """Where the arrays of an environment's observations lie; both sides work it out from the same settings."""
-    height, width = settings.protocol.image_size
+    return _layout(settings.cameras, settings.protocol.image_size)
+
+
+@functools.lru_cache
+def _layout(cameras: tuple[str, ...], image_size: tuple[int, int]) -> tuple[Field, ...]:
     arrays: list[tuple[str, tuple[int, ...], str]] = [
-        *((camera, (height, width, 3), "uint8") for camera in CAMERAS if camera in settings.cameras),
+        *((camera, (*image_size, 3), "uint8") for camera in CAMERAS if camera in cameras),
         *((key, shape, "float32") for key, shape in STATE_SHAPES.items()),
     ]
     fields: list[Field] = []

@@ -1,0 +1,25 @@
+"""The examples in the docstrings of the core (nothing that needs an extra) do what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import vvla_policies
+import vvla_policies.baselines
+import vvla_policies.envs
+
+PACKAGES = (vvla_policies, vvla_policies.envs, vvla_policies.baselines)
+NAMES = sorted({m.name for p in PACKAGES for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples(name):
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        pytest.skip(f"needs an extra: {error}")
+    assert doctest.testmod(module).failed == 0

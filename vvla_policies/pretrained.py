@@ -152,7 +152,7 @@ def read_tensors(source: str | Path, wrapper: str | None = None) -> dict[str, Te
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint folder: those its index names, else all, sorted.
+    """The files that hold a folder's tensors: what its index names, else all safetensors, else `pytorch_model.bin`.
 
     Raises:
         VvlaError: there are none, or one that the index names is absent.
@@ -164,7 +164,7 @@ def weight_files(folder: Path) -> list[Path]:
         except (ValueError, KeyError, AttributeError) as error:
             raise VvlaError(f"{index} is broken: {str(error).splitlines()[0]}") from error
     else:
-        files = sorted(folder.glob("*.safetensors"))
+        files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model.bin"))
     absent = [file.name for file in files if not file.is_file()]
     if absent or not files:
         raise VvlaError(f"{folder} lacks {listing(absent) if absent else WEIGHTS}")

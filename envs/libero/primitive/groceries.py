@@ -1,7 +1,8 @@
 """Groceries: cartons, cans and bottles of LIBERO's HOPE objects.
 
-All sizes, masses, centres of mass and moments were measured on the official collision geometry (m, kg, kg m²). Bottles, cans and drink
-cartons have their long axis along y; they are described upright and then laid down with `LYING`.
+All sizes, masses, centres of mass and moments were measured on the official collision geometry (m, kg, kg m²).
+Bottles, cans and drink cartons have their long axis along y; they are described upright and then laid down
+with `LYING`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ EDGE: Rect = (0.0, 0.0, 1.0, 0.32)
 
 
 def packet(name: str, half: Vec3, label: Pixels, pos: Vec3 = ORIGIN, sites: tuple[Site, ...] = USUAL_BOUNDS) -> Model:
-    """A flat packet: its picture on the two big z faces, its edge strip on the four others; mass from LIBERO's density of 100 kg/m³."""
+    """A flat packet: picture on the two big z faces, edge strip on the others; mass from LIBERO's 100 kg/m³."""
     solid = Box(half, pos)
     rects = {"+z": FRONT, "-z": FRONT, "+x": EDGE, "-x": EDGE, "+y": EDGE, "-y": EDGE}
     visual = Visual(f"{name}_vis", solid.mesh(rects), Look(name, pixels=label))
@@ -35,7 +36,9 @@ def can(name: str, label: Pixels, inertial: Inertial, sites: tuple[Site, ...] = 
     solid = Placed((Drum(0.0308, 0.0379),), (0.0, -0.0004, -0.0033), LYING)
     r, h = 0.0305, 0.0379
     side = meshes.lathe([(0, -h), (r, -h), (r, h - 0.004)], 20)
-    lid = meshes.lathe([(r, h - 0.004), (0.0318, h - 0.003), (0.0318, h), (0.0285, h), (0.0285, h - 0.002), (0, h - 0.002)], 20)
+    lid = meshes.lathe(
+        [(r, h - 0.004), (0.0318, h - 0.003), (0.0318, h), (0.0285, h), (0.0285, h - 0.002), (0, h - 0.002)], 20
+    )
     visuals = _lying(solid.pos, name, {"label": side, "lid": lid}, {"label": label, "lid": labels.METAL})
     return Model(name, Body(solids=(solid,), visuals=visuals, inertial=inertial), sites)
 
@@ -57,7 +60,9 @@ def carton(name: str, side: float, label: Pixels, inertial: Inertial, sites: tup
 def _gable(half: float, low: float, shoulder: float, top: float) -> Mesh:
     """Carton with a pitched roof and a fin; the label's lower 70 % go on each side, the rest on the roof."""
     h, side, roof = half, (0.0, 0.0, 1.0, 0.7), (0.0, 0.72, 1.0, 1.0)
-    walls = meshes.box((h, h, (shoulder - low) / 2), side, ("+x", "-x", "+y", "-y", "-z")).moved((0, 0, (shoulder + low) / 2))
+    walls = meshes.box((h, h, (shoulder - low) / 2), side, ("+x", "-x", "+y", "-y", "-z")).moved(
+        (0, 0, (shoulder + low) / 2)
+    )
     slopes = [
         meshes.quad([(-h, -h, shoulder), (h, -h, shoulder), (h, 0, top), (-h, 0, top)], roof),
         meshes.quad([(h, h, shoulder), (-h, h, shoulder), (-h, 0, top), (h, 0, top)], roof),
@@ -91,10 +96,21 @@ def ketchup() -> Model:
     )
     placed = Placed(solids, (0.0004, 0.0, 0.0008), LYING)
     body = _bottle_mesh(
-        [(0, -0.0725), (0.026, -0.0725), (0.028, -0.065), (0.028, -0.012), (0.0245, 0.008), (0.019, 0.03), (0.016, 0.0365)], 0.65
+        [
+            (0, -0.0725),
+            (0.026, -0.0725),
+            (0.028, -0.065),
+            (0.028, -0.012),
+            (0.0245, 0.008),
+            (0.019, 0.03),
+            (0.016, 0.0365),
+        ],
+        0.65,
     )
     cap = meshes.lathe([(0.0172, 0.0362), (0.0165, 0.068), (0.0135, 0.0732), (0, 0.0732)], 14)
-    visuals = _lying(placed.pos, "ketchup", {"label": body, "cap": cap}, {"label": labels.ketchup(), "cap": labels.WHITE})
+    visuals = _lying(
+        placed.pos, "ketchup", {"label": body, "cap": cap}, {"label": labels.ketchup(), "cap": labels.WHITE}
+    )
     inertial = Inertial(0.02322, (0.0004, -0.009, 0.0008), (3.79e-05, 6.99e-06, 4.03e-05))
     return Model("ketchup", Body(solids=(placed,), visuals=visuals, inertial=inertial))
 
@@ -106,7 +122,16 @@ def bbq_sauce() -> Model:
         Drum(0.0138, 0.0134, (0.0, 0.0, 0.0391), boxes=3),
     )
     body = _bottle_mesh(
-        [(0, -0.0546), (0.022, -0.0546), (0.0235, -0.049), (0.0235, -0.012), (0.019, 0.004), (0.0165, 0.02), (0.0138, 0.0265)], 0.66
+        [
+            (0, -0.0546),
+            (0.022, -0.0546),
+            (0.0235, -0.049),
+            (0.0235, -0.012),
+            (0.019, 0.004),
+            (0.0165, 0.02),
+            (0.0138, 0.0265),
+        ],
+        0.66,
     )
     cap = meshes.lathe([(0.0142, 0.026), (0.0135, 0.049), (0.011, 0.0525), (0, 0.0525)], 14)
     visuals = (
@@ -129,10 +154,21 @@ def _dressing_body(name: str, pos: Vec3 | None = None) -> Body:
     ]
     cap_solid = Drum(0.0166, 0.0186, (0.0013, 0.0, 0.0542), boxes=4)
     placed = Placed((*stack(levels), cap_solid), (-0.001, 0.0, 0.0002), LYING)
-    profile = [(0, -0.0728), (0.0175, -0.0728), (0.0225, -0.0615), (0.0262, -0.05), (0.0262, -0.0125), (0.0228, 0.0), (0.0145, 0.02), (0.0145, 0.036)]
+    profile = [
+        (0, -0.0728),
+        (0.0175, -0.0728),
+        (0.0225, -0.0615),
+        (0.0262, -0.05),
+        (0.0262, -0.0125),
+        (0.0228, 0.0),
+        (0.0145, 0.02),
+        (0.0145, 0.036),
+    ]
     cap = meshes.lathe([(0.0172, 0.0356), (0.0168, 0.0695), (0.0145, 0.0728), (0, 0.0728)], 14)
     body = _bottle_mesh(profile, 0.72)
-    visuals = _lying(placed.pos, "dressing", {"label": body, "cap": cap}, {"label": labels.dressing(), "cap": labels.CAP_GREEN})
+    visuals = _lying(
+        placed.pos, "dressing", {"label": body, "cap": cap}, {"label": labels.dressing(), "cap": labels.CAP_GREEN}
+    )
     inertial = Inertial(0.02178, (-0.0005, -0.0056, 0.0002), (3.4e-05, 5.19e-06, 3.52e-05))
     return Body(name, (placed,), visuals, inertial=inertial, pos=pos)
 

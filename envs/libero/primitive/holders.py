@@ -1,6 +1,7 @@
-"""Things that hold other things: basket, racks, caddy, tray, drainer, shelves, storage box, table set; and the two books.
+"""Things that hold other things: basket, racks, caddy, tray, drainer, shelves, box, table set; and the two books.
 
-All sizes, masses, centres of mass, moments and region sites were measured on the official collision geometry (m, kg, kg m²).
+All sizes, masses, centres of mass, moments and region sites were measured on the official collision geometry
+(m, kg, kg m²).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from . import meshes, paint
 from .meshes import Mesh
 from .mjcf import Body, Contact, Files, Inertial, Look, Model, Site, Visual
 from .paint import Canvas, Pixels
-from .parts import Bar, Box, Ring, Solid
-from .rotations import IDENTITY, ORIGIN, Quat, Vec3, turn
+from .parts import Bar, Box, Solid
+from .rotations import IDENTITY, Quat, Vec3, turn
 
 S = math.sqrt(0.5)
 UP_X: Quat = (S, 0.0, S, 0.0)
@@ -35,7 +36,12 @@ def _boxes_mesh(boxes: Sequence[Box | Bar]) -> Mesh:
 
 
 def made_of(
-    name: str, boxes: Sequence[Box | Bar], look: Look, inertial: Inertial | None, sites: tuple[Site, ...] = (), extra: tuple[Visual, ...] = ()
+    name: str,
+    boxes: Sequence[Box | Bar],
+    look: Look,
+    inertial: Inertial | None,
+    sites: tuple[Site, ...] = (),
+    extra: tuple[Visual, ...] = (),
 ) -> Model:
     """An object whose visual is simply its collision boxes in one look."""
     visuals = (Visual(f"{name}_vis", _boxes_mesh(boxes), look), *extra)
@@ -69,7 +75,10 @@ def wine_rack() -> Model:
     """Two tilted grooved planes with stoppers on a leaning pole over a curved foot."""
     lean = (0.52, 0.8542)
     planes = [_plane(0.2512, -0.0061, lean), _plane(0.1273, -0.0427, lean)]
-    stoppers = [Box((0.1322, 0.0011, 0.0087), (0, y, z), turn("x", math.radians(-29.3))) for y, z in ((-0.0748, 0.2207), (-0.1091, 0.0974))]
+    stoppers = [
+        Box((0.1322, 0.0011, 0.0087), (0, y, z), turn("x", math.radians(-29.3)))
+        for y, z in ((-0.0748, 0.2207), (-0.1091, 0.0974))
+    ]
     foot = [
         Box((0.0665, 0.093, 0.0045), (0, 0, 0.0066)),
         Box((0.09, 0.06, 0.0045), (0, 0.0694, 0.0101), turn("x", math.radians(-7.4))),
@@ -77,7 +86,9 @@ def wine_rack() -> Model:
         Box((0.0905, 0.0141, 0.0045), (0, 0, 0.0205)),
     ]
     pole = Bar((0, -0.0342, 0.0151), (0, 0.052, 0.3255), (0.0076, 0.0091))
-    sites = (region("top_region", (0, -0.08003, 0.21745), (0.10087, 0.022, 0.00251), (0.8549119, -0.5187733, 0.0, 0.0)),)
+    sites = (
+        region("top_region", (0, -0.08003, 0.21745), (0.10087, 0.022, 0.00251), (0.8549119, -0.5187733, 0.0, 0.0)),
+    )
     inertial = Inertial(0.1527, (0.0, -0.0122, 0.1111), (0.00206, 0.00221, 0.00109))
     stand = Visual("wine_rack_stand", _boxes_mesh([*foot, pole]), Look("rack_stand", pixels=MAHOGANY))
     top = [*planes, *stoppers]
@@ -100,7 +111,7 @@ def _grooves() -> Pixels:
 
 
 def desk_caddy() -> Model:
-    """A wooden desk organiser: high box on the right, a front and a back slot in the middle, sloped magazine box on the left."""
+    """A wooden desk organiser: high box on the right, two slots in the middle, sloped magazine box on the left."""
     floor = Box((0.0755, 0.2169, 0.0062), (0, 0, 0.0076))
     back = Box((0.004, 0.2098, 0.0815), (0.0668, 0, 0.0868))
     front = Box((0.004, 0.2098, 0.0346), (-0.0669, 0, 0.0395))
@@ -113,7 +124,12 @@ def desk_caddy() -> Model:
         region("right_contain_region", (0.00631, -0.14339, 0.06558), (0.06196, 0.06216, 0.06046), flat),
         region("left_contain_region", (0.00631, 0.14551, 0.06558), (0.06196, 0.06216, 0.06046), flat),
         region("back_contain_region", (0.03364, -0.00064, 0.08558), (0.02775, 0.06216, 0.06046), flat),
-        region("front_contain_region", (-0.03102, -0.00064, 0.04054), (0.02775, 0.03595, 0.06216), (0.0, 0.0, 0.70711, -0.70711)),
+        region(
+            "front_contain_region",
+            (-0.03102, -0.00064, 0.04054),
+            (0.02775, 0.03595, 0.06216),
+            (0.0, 0.0, 0.70711, -0.70711),
+        ),
     )
     inertial = Inertial(0.278, (0.0041, -0.023, 0.0567), (0.00555, 0.00141, 0.00561))
     look = Look("caddy", pixels=paint.wood((196, 132, 78), (160, 98, 52), 5, (64, 64)))
@@ -186,7 +202,10 @@ def wooden_shelf() -> Model:
     """A dark chest with three compartments open towards -y."""
     sides = [Box((0.0052, 0.0954, 0.1058), (x, 0.0162, 0.1143)) for x in (-0.1122, 0.119)]
     levels = [Box((0.1118, 0.0896, 0.0011), (0.004, 0.0187, z)) for z in (0.0793, 0.1494)]
-    floor = [Box((0.1229, 0.0898, 0.0023), (0.004, 0.0164, 0.0069)), Box((0.1118, 0.0896, 0.0011), (0.0041, 0.0187, 0.0093))]
+    floor = [
+        Box((0.1229, 0.0898, 0.0023), (0.004, 0.0164, 0.0069)),
+        Box((0.1118, 0.0896, 0.0011), (0.0041, 0.0187, 0.0093)),
+    ]
     top = Box((0.1282, 0.0953, 0.0024), (0.0036, 0.0164, 0.2192))
     back = Box((0.1191, 0.0023, 0.1058), (0.0021, 0.1094, 0.1143))
     sites = (
@@ -196,7 +215,9 @@ def wooden_shelf() -> Model:
         region("bottom_region", (0.00393, 0, 0.04674), (0.03272, 0.05, 0.11027), UP_X),
     )
     inertial = Inertial(0.1836, (0.0034, 0.0375, 0.112), (0.00168, 0.00257, 0.00228))
-    return made_of("wooden_shelf", [*sides, *levels, *floor, top, back], Look("dark_wood", pixels=DARK), inertial, sites)
+    return made_of(
+        "wooden_shelf", [*sides, *levels, *floor, top, back], Look("dark_wood", pixels=DARK), inertial, sites
+    )
 
 
 def wooden_two_layer_shelf() -> Model:
@@ -211,7 +232,9 @@ def wooden_two_layer_shelf() -> Model:
         region("bottom_region", (0.00555, 0.01687, 0.01407), (0.03528, 0.08564, 0.1558), UP_X),
     )
     inertial = Inertial(0.2063, (0.0046, 0.0416, 0.1172), (0.0017, 0.00456, 0.00448))
-    return made_of("wooden_two_layer_shelf", [*sides, board, top, back], Look("dark_wood", pixels=DARK), inertial, sites)
+    return made_of(
+        "wooden_two_layer_shelf", [*sides, board, top, back], Look("dark_wood", pixels=DARK), inertial, sites
+    )
 
 
 def dining_set_group() -> Model:
@@ -224,11 +247,18 @@ def dining_set_group() -> Model:
     ]
     mat = Box((0.14, 0.08, 0.0005), (0, 0, -0.02))
     slippery = Contact((0.001, 0.001, 0.001), solimp=(0.001, 0.001, 0.001))
-    bars = [Bar((b.pos[0], b.pos[1] - b.half[1], -0.012), (b.pos[0], b.pos[1] + b.half[1], -0.008), (0.002, 0.004)) for b in cutlery]
+    bars = [
+        Bar((b.pos[0], b.pos[1] - b.half[1], -0.012), (b.pos[0], b.pos[1] + b.half[1], -0.008), (0.002, 0.004))
+        for b in cutlery
+    ]
     cloth = Box((0.14, 0.08, 0.0005), (0, 0, -0.0175))
     visuals = (
         Visual("cutlery", _boxes_mesh(bars), Look("cutlery", pixels=paint.plain((90, 90, 94)), specular=0.8)),
-        Visual("mat", cloth.mesh(), Look("mat", pixels=paint.tiles(((236, 236, 232), (226, 226, 220)), (204, 204, 198), 8, 64, 1))),
+        Visual(
+            "mat",
+            cloth.mesh(),
+            Look("mat", pixels=paint.tiles(((236, 236, 232), (226, 226, 220)), (204, 204, 198), 8, 64, 1)),
+        ),
     )
     sites = (Site("center_region", (0, 0, -0.0375), (0.05, 0.05, 0.0005), IDENTITY, "box"),)
     body = Body(solids=tuple(cutlery), visuals=visuals, sites=sites, extra=((slippery, (mat,)),))
@@ -236,11 +266,11 @@ def dining_set_group() -> Model:
 
 
 def _book(name: str, half: Vec3, pos: Vec3, cover: tuple[int, int, int], title: tuple[int, int, int]) -> Model:
-    """A closed upright book: covers on the x faces, spine towards -y, pages on the other edges."""
+    """A closed upright book: covers on the x faces, spine towards +y, pages on the other edges."""
     solid = Box(half, pos)
     thin = 0.0016
     covers = [Box((thin, half[1], half[2]), (pos[0] + s * (half[0] - thin), pos[1], pos[2])) for s in (-1, 1)]
-    spine = Box((half[0], thin, half[2]), (pos[0], pos[1] - half[1] + thin, pos[2]))
+    spine = Box((half[0], thin, half[2]), (pos[0], pos[1] + half[1] - thin, pos[2]))
     pages = Box((half[0] - 2 * thin, half[1] - 2 * thin, half[2] - 2 * thin), pos)
     canvas = Canvas(64, 64, cover).rect(0.18, 0.62, 0.82, 0.66, title).rect(0.3, 0.52, 0.7, 0.55, title)
     leaves = Canvas(16, 32, (232, 226, 208))

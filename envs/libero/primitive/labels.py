@@ -1,7 +1,8 @@
 """Painted labels of the groceries: our own drawings in the colours of the products that LIBERO shows.
 
-Labels of round things are wrapped once around (so the front is painted twice); those of packets have the picture in the upper two
-thirds and the edge strip in the lower third; those of drink cartons have the side in the lower 70 % and the roof above.
+Labels of round things are wrapped once around (so the front is painted twice); those of packets have the picture in the
+upper two thirds and the edge strip in the lower third; those of drink cartons have the side in the lower 70 % and the
+roof above.
 """
 
 from __future__ import annotations
@@ -72,14 +73,21 @@ def dressing() -> Pixels:
     """White with a small green and yellow label."""
     c = Canvas(128, 64, (224, 224, 220))
     for x in (0.25, 0.75):
-        c.disc(x, 0.36, 0.13, 0.27, (40, 120, 40)).disc(x, 0.34, 0.1, 0.2, (244, 240, 214)).disc(x, 0.22, 0.05, 0.09, (150, 190, 50))
+        c.disc(x, 0.36, 0.13, 0.27, (40, 120, 40)).disc(x, 0.34, 0.1, 0.2, (244, 240, 214)).disc(
+            x, 0.22, 0.05, 0.09, (150, 190, 50)
+        )
         c.word("SALAD", x - 0.085, 0.32, x + 0.085, 0.46, (30, 90, 36))
     return c.pixels()
 
 
 def milk() -> Pixels:
     """Red above, sky and a cow below, big white letters."""
-    c = Canvas(64, 128, (206, 50, 34)).band(0, 0.3, (150, 196, 232)).band(0, 0.08, (60, 140, 60)).band(0.7, 1, (204, 46, 32))
+    c = (
+        Canvas(64, 128, (206, 50, 34))
+        .band(0, 0.3, (150, 196, 232))
+        .band(0, 0.08, (60, 140, 60))
+        .band(0.7, 1, (204, 46, 32))
+    )
     c.polygon([(0, 0.3), (1, 0.42), (1, 0.3)], (150, 196, 232))
     c.word("MILK", 0.06, 0.44, 0.94, 0.64, (250, 250, 250)).word("MILK", 0.1, 0.76, 0.9, 0.88, (250, 250, 250))
     c.band(0.68, 0.72, (236, 236, 236)).disc(0.6, 0.16, 0.26, 0.07, (245, 245, 245)).disc(0.5, 0.17, 0.1, 0.04, BLACK)
@@ -119,23 +127,39 @@ def chocolate_pudding() -> Pixels:
 
 def cookies() -> Pixels:
     """Cream white with biscuits, red letters and a red edge."""
-    c = _packet((238, 220, 206), (214, 60, 44)).band(0.8, 1, (206, 44, 34)).word("COOKIES", 0.06, 0.83, 0.94, 0.96, PAPER)
-    for i, (x, y) in enumerate([(0.2, 0.66), (0.5, 0.7), (0.8, 0.64), (0.34, 0.5), (0.66, 0.5), (0.15, 0.43), (0.86, 0.44)]):
+    c = (
+        _packet((238, 220, 206), (214, 60, 44))
+        .band(0.8, 1, (206, 44, 34))
+        .word("COOKIES", 0.06, 0.83, 0.94, 0.96, PAPER)
+    )
+    for i, (x, y) in enumerate(
+        [(0.2, 0.66), (0.5, 0.7), (0.8, 0.64), (0.34, 0.5), (0.66, 0.5), (0.15, 0.43), (0.86, 0.44)]
+    ):
         c.disc(x, y, 0.13, 0.09, (196, 142, 84)).disc(x + 0.03 * (i % 3 - 1), y + 0.01, 0.03, 0.02, (96, 52, 26))
     return c.word("COOKIES", 0.06, 0.05, 0.94, 0.28, (250, 240, 230)).pixels()
 
 
 def cream_cheese() -> Pixels:
     """Silver blue with a dark blue oval."""
-    c = _packet((176, 190, 222), (190, 200, 226)).disc(0.5, 0.66, 0.42, 0.25, (236, 240, 250)).disc(0.5, 0.66, 0.38, 0.21, (84, 104, 178))
+    c = (
+        _packet((176, 190, 222), (190, 200, 226))
+        .disc(0.5, 0.66, 0.42, 0.25, (236, 240, 250))
+        .disc(0.5, 0.66, 0.38, 0.21, (84, 104, 178))
+    )
     c.word("CREAM", 0.24, 0.67, 0.76, 0.8, (250, 250, 255)).word("CHEESE", 0.22, 0.52, 0.78, 0.64, (250, 250, 255))
     return c.disc(0.5, 0.16, 0.26, 0.1, (226, 96, 50)).word("CHEESE", 0.34, 0.11, 0.66, 0.21, PAPER).pixels()
 
 
 def macaroni_and_cheese() -> Pixels:
     """Orange box with a yellow dish."""
-    c = _packet((240, 150, 20), (232, 96, 20)).band(0.84, 1, (214, 60, 20)).word("MACARONI", 0.06, 0.86, 0.94, 0.97, (250, 226, 120))
-    c.word("& CHEESE", 0.1, 0.68, 0.9, 0.8, (180, 30, 10)).disc(0.5, 0.5, 0.4, 0.13, (236, 236, 230)).disc(0.5, 0.52, 0.34, 0.1, (250, 206, 60))
+    c = (
+        _packet((240, 150, 20), (232, 96, 20))
+        .band(0.84, 1, (214, 60, 20))
+        .word("MACARONI", 0.06, 0.86, 0.94, 0.97, (250, 226, 120))
+    )
+    c.word("& CHEESE", 0.1, 0.68, 0.9, 0.8, (180, 30, 10)).disc(0.5, 0.5, 0.4, 0.13, (236, 236, 230)).disc(
+        0.5, 0.52, 0.34, 0.1, (250, 206, 60)
+    )
     return c.word("MAC & CHEESE", 0.05, 0.08, 0.95, 0.24, (250, 226, 120)).pixels()
 
 
@@ -144,4 +168,8 @@ def popcorn() -> Pixels:
     c = _packet((60, 110, 196), (236, 210, 70)).polygon([(0, 0.34), (0.6, 0.34), (0, 0.8)], (244, 214, 60))
     for x, y in [(0.15, 0.88), (0.4, 0.9), (0.7, 0.42), (0.9, 0.5), (0.5, 0.45), (0.85, 0.85), (0.2, 0.5)]:
         c.disc(x, y, 0.09, 0.06, (250, 246, 226)).disc(x + 0.05, y + 0.03, 0.05, 0.035, (252, 250, 240))
-    return c.word("POPCORN", 0.08, 0.58, 0.92, 0.78, (206, 30, 24)).word("POPCORN", 0.1, 0.07, 0.9, 0.26, (40, 80, 170)).pixels()
+    return (
+        c.word("POPCORN", 0.08, 0.58, 0.92, 0.78, (206, 30, 24))
+        .word("POPCORN", 0.1, 0.07, 0.9, 0.26, (40, 80, 170))
+        .pixels()
+    )

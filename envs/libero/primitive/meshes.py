@@ -29,7 +29,7 @@ BOX_FACES: dict[str, tuple[Vec3, Vec3, Vec3]] = {
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles: vertices (n, 3) m, normals (n, 3), uvs (n, 2) and faces (m, 3), counter-clockwise seen from outside."""
+    """Triangles: vertices (n, 3) m, normals (n, 3), uvs (n, 2) and faces (m, 3), counter-clockwise from outside."""
 
     vertices: Array
     normals: Array
@@ -73,7 +73,7 @@ def merge(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def quad(corners: Sequence[Vec3], rect: Rect = FULL) -> Mesh:
-    """A flat four-cornered face, corners counter-clockwise from the one at (u0, v0). One-sided: MuJoCo needs it merged with others."""
+    """A flat one-sided face with four corners, counter-clockwise from the one at (u0, v0); to be merged with others."""
     points = np.asarray(corners, dtype=float)
     normal = np.cross(points[1] - points[0], points[2] - points[0])
     normal /= np.linalg.norm(normal)
@@ -106,8 +106,8 @@ def lathe(
     """Surface of revolution about z.
 
     Args:
-        profile: (radius, z) points in m, listed so that the surface's outside is on the right of the direction of travel
-            (up the outside, then down the inside).
+        profile: (radius, z) points in m, listed so that the surface's outside is on the right of the
+            direction of travel (up the outside, then down the inside).
         segments: number of sides.
         rect: texture part; u runs once around from angle `phase`, v along the profile.
         along: "height" makes v proportional to z, "length" to the distance travelled along the profile.

@@ -1,7 +1,8 @@
-"""MJCF writing: objects as bodies with collision geoms, visuals, joints and sites. Lengths in m, masses in kg, angles in rad.
+"""MJCF writing: objects as bodies with collision geoms, visuals, joints and sites (m, kg, rad).
 
-robosuite opens an object's file, takes `worldbody/body/body[@name='object']` and prefixes all names with the instance's name, so two
-objects of one category can stand in one scene. Only group-0 (collision) geoms count for the mass (`inertiagrouprange="0 0"`).
+robosuite opens an object's file, takes `worldbody/body/body[@name='object']` and prefixes all names with the
+instance's name, so two objects of one category can stand in one scene. Only group-0 (collision) geoms count for the
+mass (`inertiagrouprange="0 0"`).
 """
 
 from __future__ import annotations
@@ -110,7 +111,14 @@ class Visual:
     def element(self) -> ET.Element:
         """The geom."""
         return element(
-            "geom", name=self.geom_name, type="mesh", mesh=self.name, material=self.look.name, contype=0, conaffinity=0, group=1
+            "geom",
+            name=self.geom_name,
+            type="mesh",
+            mesh=self.name,
+            material=self.look.name,
+            contype=0,
+            conaffinity=0,
+            group=1,
         )
 
 
@@ -127,7 +135,9 @@ class Site:
 
     def element(self) -> ET.Element:
         """The site."""
-        return element("site", name=self.name, type=self.kind, pos=self.pos, quat=self.quat, size=self.size, rgba=self.rgba)
+        return element(
+            "site", name=self.name, type=self.kind, pos=self.pos, quat=self.quat, size=self.size, rgba=self.rgba
+        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ class Joint:
 
 @dataclass(frozen=True)
 class Inertial:
-    """Mass (kg), centre of mass (m) and moments about the body's axes through it (kg m²), in place of what the geoms would give."""
+    """Mass (kg), centre of mass (m) and moments about the body's axes through it (kg m²), instead of the geoms' own."""
 
     mass: float
     centre: Vec3
@@ -167,7 +177,7 @@ class Inertial:
 
 @dataclass(frozen=True)
 class Body:
-    """A body with its solids (collision), visuals, joints, sites and child bodies; `extra` are solids with other contact numbers."""
+    """A body: solids (collision), visuals, joints, sites, child bodies; `extra`: solids with other contact numbers."""
 
     name: str = "object"
     solids: tuple[Solid, ...] = ()
@@ -204,7 +214,16 @@ def _collision(geom: Geom, contact: Contact) -> ET.Element:
     """A group-0 geom."""
     quat = None if geom.quat == IDENTITY else geom.quat
     pos = None if geom.pos == ORIGIN else geom.pos
-    return element("geom", type=geom.kind, size=geom.size, pos=pos, quat=quat, group=0, **contact.attributes(), rgba=(0.8, 0.8, 0.8, 0.3))
+    return element(
+        "geom",
+        type=geom.kind,
+        size=geom.size,
+        pos=pos,
+        quat=quat,
+        group=0,
+        **contact.attributes(),
+        rgba=(0.8, 0.8, 0.8, 0.3),
+    )
 
 
 def bounds(bottom: float, top: float, radius: float) -> tuple[Site, Site, Site]:

@@ -26,7 +26,7 @@ def plain(colour: Colour, size: int = 8) -> Pixels:
 
 
 def grain(colour: Colour, amount: float, seed: int, size: tuple[int, int] = (64, 64)) -> Pixels:
-    """One colour with random brightness per pixel (standard deviation `amount`, in grey levels); size is (height, width)."""
+    """One colour with random brightness per pixel (deviation `amount`, grey levels); size is (height, width)."""
     noise = np.random.default_rng(seed).normal(0.0, amount, size)[..., None]
     return _bytes(np.asarray(colour, dtype=float) + noise)
 
@@ -41,7 +41,9 @@ def clouds(low: Colour, high: Colour, seed: int, size: int = 128, cells: int = 8
     return blend(low, high, _unit(total))
 
 
-def wood(light: Colour, dark: Colour, seed: int, size: tuple[int, int] = (128, 128), rings: float = 9.0, knots: float = 0.35) -> Pixels:
+def wood(
+    light: Colour, dark: Colour, seed: int, size: tuple[int, int] = (128, 128), rings: float = 9.0, knots: float = 0.35
+) -> Pixels:
     """Wood with its grain along u (the rows); size is (height, width)."""
     rng = np.random.default_rng(seed)
     height, width = size
@@ -109,7 +111,7 @@ def _stretched(grid: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
 @dataclass
 class Canvas:
-    """A picture to paint on with coordinates as shares of its width and height, (0, 0) at the bottom left as in texture space."""
+    """A picture to paint on; coordinates are shares of its width and height, (0, 0) at the bottom left."""
 
     width: int
     height: int

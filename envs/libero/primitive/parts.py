@@ -1,7 +1,7 @@
 """Solids from which every primitive asset is put together. Lengths in m, angles in rad.
 
-Each solid yields the collision geoms (`geoms()`) and, where it makes sense, the visual mesh of the same shape (`mesh()`).
-Collision shapes are mostly boxes: MuJoCo finds several contact points between boxes, so things stand still on them.
+Each solid yields the collision geoms (`geoms()`) and, where it makes sense, the visual mesh of the same shape
+(`mesh()`). Collision shapes are mostly boxes: MuJoCo finds several contact points between boxes, so things stand still.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .rotations import IDENTITY, ORIGIN, Quat, Vec3, compose, shifted, turn
 
 @dataclass(frozen=True)
 class Geom:
-    """One MuJoCo primitive: kind ("box", "cylinder", "capsule", "ellipsoid", "sphere"), MuJoCo's size numbers (m) and pose."""
+    """One MuJoCo primitive: kind ("box", "cylinder", "capsule" ...), MuJoCo's size numbers (m) and pose."""
 
     kind: str
     size: tuple[float, ...]
@@ -104,7 +104,8 @@ class Capsule:
 class Drum:
     """A regular prism with 2 * `boxes` sides, made of crossing boxes; `radius` is that of the inscribed circle.
 
-    Stands still like a box where a cylinder geom would rock on its single contact point. An elliptic drum has a `radius_y`.
+    Stands still like a box where a cylinder geom would rock on its single contact point.
+    An elliptic drum has a `radius_y`.
     """
 
     radius: float
@@ -152,8 +153,7 @@ class Cross:
 class Ring:
     """A round wall: `count` tilted boxes between two circles, e.g. one band of a bowl, cup or pan.
 
-    Radii are those of the wall's outer face at heights `bottom` and `top`; `thickness` lies inside them. Walls listed in `doubled` are there
-    twice, which makes contact on that side stiffer (the official assets have such doubles, and things bounce off them accordingly).
+    Radii are those of the wall's outer face at heights `bottom` and `top`; `thickness` lies inside them.
     """
 
     bottom_radius: float
@@ -165,7 +165,6 @@ class Ring:
     pos: Vec3 = ORIGIN
     quat: Quat = IDENTITY
     phase: float = 0.0
-    doubled: tuple[int, ...] = ()
 
     def geoms(self) -> tuple[Geom, ...]:
         """The wall boxes, each wide enough to meet its neighbours at its wider end."""
@@ -176,7 +175,7 @@ class Ring:
         middle = (self.bottom_radius + self.top_radius) / 2 - self.thickness / 2 * math.cos(tilt)
         height = (self.bottom + self.top) / 2 + self.thickness / 2 * math.sin(tilt)
         geoms = []
-        for i in (*range(self.count), *self.doubled):
+        for i in range(self.count):
             around = turn("z", self.phase + 2 * math.pi * i / self.count)
             geom = Geom("box", half, (middle, 0.0, height), turn("y", tilt)).moved(ORIGIN, around)
             geoms.append(geom.moved(self.pos, self.quat))
@@ -186,7 +185,12 @@ class Ring:
         """The wall's outside and inside with its rim."""
         t = self.thickness
         inner = [(self.top_radius - t, self.top), (self.bottom_radius - t, self.bottom)]
-        profile = [(self.bottom_radius, self.bottom), (self.top_radius, self.top), *inner, (self.bottom_radius, self.bottom)]
+        profile = [
+            (self.bottom_radius, self.bottom),
+            (self.top_radius, self.top),
+            *inner,
+            (self.bottom_radius, self.bottom),
+        ]
         return meshes.lathe(profile, segments, rect, along="length").moved(self.pos, self.quat)
 
 
@@ -223,7 +227,7 @@ class Tub:
 
 @dataclass(frozen=True)
 class Bar:
-    """A straight bar from `start` to `end`: an upright bar of half sizes `half` along x and y, leaned over the shortest way."""
+    """A straight bar from `start` to `end`: upright with half sizes `half` along x and y, leaned the shortest way."""
 
     start: Vec3
     end: Vec3

@@ -1,7 +1,7 @@
 """Tableware: bowls, plate, ramekin, frying pan, mugs, moka pot and wine bottle.
 
-All sizes, masses, centres of mass and moments were measured on the official collision geometry (m, kg, kg m²). Hollow things are rings of
-tilted wall boxes on a floor; the lathe that is drawn follows the same wall.
+All sizes, masses, centres of mass and moments were measured on the official collision geometry (m, kg, kg m²).
+Hollow things are rings of tilted wall boxes on a floor; the lathe that is drawn follows the same wall.
 """
 
 from __future__ import annotations
@@ -60,7 +60,13 @@ class Vessel:
 
 
 def vessel(
-    name: str, shape: Vessel, inertial: Inertial, outside: Look, inside: Look, pos: Vec3 | None = None, extra: tuple[Solid, ...] = ()
+    name: str,
+    shape: Vessel,
+    inertial: Inertial,
+    outside: Look,
+    inside: Look,
+    pos: Vec3 | None = None,
+    extra: tuple[Solid, ...] = (),
 ) -> Body:
     """Body of an open vessel; `extra` solids (handle bars) are drawn in the outside's look as they are."""
     out, hollow = shape.meshes()
@@ -69,13 +75,13 @@ def vessel(
 
 
 def akita_black_bowl() -> Model:
-    """The black bowl, dark all over with a slightly lighter inside and a thin brown rim."""
+    """The black bowl, dark all over with a slightly lighter inside."""
     shape = Vessel(
         Cross(((0.0232, 0.0155), (0.0162, 0.0235)), 0.0016, 0.0068),
-        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015, 15, quat=turn("x", -0.012), doubled=(0,)), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026, 18, doubled=(0,))),
+        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026, 16)),
     )
     inertial = Inertial(0.005591, (0.0023, 0.0005, 0.0227), (5.72e-06, 6.1e-06, 9.08e-06))
-    outside = Look("bowl_out", pixels=Canvas(16, 64, (34, 33, 35)).band(0.88, 0.93, (96, 62, 44)).pixels(), specular=0.5)
+    outside = Look("bowl_out", pixels=paint.plain((34, 33, 35)), specular=0.5)
     inside = Look("bowl_in", pixels=paint.plain((52, 50, 52)), specular=0.5)
     return Model("akita_black_bowl", vessel("akita_black_bowl", shape, inertial, outside, inside, (0.0, -0.1, 0.0)))
 
@@ -93,7 +99,10 @@ def white_bowl() -> Model:
 
 def ramekin() -> Model:
     """A white fluted baking cup: the flutes are painted as stripes."""
-    shape = Vessel(Cross(((0.0366, 0.0122), (0.0244, 0.0244), (0.0122, 0.0368)), 0.0009, 0.0073), (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, 16, doubled=(8,)),))
+    shape = Vessel(
+        Cross(((0.0366, 0.0122), (0.0244, 0.0244), (0.0122, 0.0368)), 0.0009, 0.0073),
+        (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, 16),),
+    )
     inertial = Inertial(0.00966, (-0.0025, 0.0001, 0.0168), (7.37e-06, 7.99e-06, 1.22e-05))
     canvas = Canvas(128, 32, PORCELAIN)
     for i in range(32):
@@ -112,7 +121,7 @@ def plate() -> Model:
     outer, lip, well = (0.069, 0.0118), (0.068, 0.0155), (0.0345, 0.006)
     under = meshes.lathe([(0, -0.0015), (0.034, -0.0015), outer, lip], 20)
     above = meshes.lathe([lip, (0.058, 0.0125), (0.053, 0.0108), well, (0, 0.0058)], 20, along="length")
-    top = Canvas(8, 64, PORCELAIN).band(0.12, 0.2, (150, 58, 40)).band(0.22, 0.25, (190, 120, 96)).pixels()
+    top = Canvas(8, 64, PORCELAIN).band(0.1, 0.16, (164, 84, 66)).pixels()
     visuals = (
         Visual("plate_under", under, Look("plate_under", pixels=paint.plain(PORCELAIN), specular=0.5)),
         Visual("plate_top", above, Look("plate_top", pixels=top, specular=0.5)),
@@ -137,7 +146,14 @@ def frypan() -> Model:
     return Model("chefmate_8_frypan", Body(solids=body.solids, visuals=visuals, inertial=inertial))
 
 
-def _mug(name: str, shape: Vessel, grip: tuple[Solid, ...], grip_mesh: Mesh, looks: tuple[Look, Look, Look], inertial: Inertial) -> Model:
+def _mug(
+    name: str,
+    shape: Vessel,
+    grip: tuple[Solid, ...],
+    grip_mesh: Mesh,
+    looks: tuple[Look, Look, Look],
+    inertial: Inertial,
+) -> Model:
     """A vessel with a handle; looks of the outside, the inside and the handle."""
     body = vessel(name, shape, inertial, looks[0], looks[1], extra=grip)
     visuals = (*body.visuals, Visual(f"{name}_grip", grip_mesh, looks[2]))
@@ -148,10 +164,22 @@ def red_coffee_mug() -> Model:
     """A tall red mug, handle towards +x."""
     centre = (-0.0153, -0.003, 0.0)
     shape = Vessel(
-        Cross(((0.0269, 0.0235),), 0.0028, 0.0078, centre), (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 8, centre),), centre
+        Cross(((0.0269, 0.0235),), 0.0028, 0.0078, centre),
+        (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 8, centre),),
+        centre,
     )
-    grip = handle([(0.0155, 0.0011, 0.0272), (0.0582, 0.0011, 0.0736), (0.0547, 0.0011, 0.1136), (0.0165, 0.0011, 0.1085)], (0.0028, 0.0072))
-    path = [(0.012, 0.0, 0.026), (0.036, 0.0, 0.046), (0.054, 0.0, 0.066), (0.0585, 0.0, 0.086), (0.053, 0.0, 0.108), (0.02, 0.0, 0.11)]
+    grip = handle(
+        [(0.0155, 0.0011, 0.0272), (0.0582, 0.0011, 0.0736), (0.0547, 0.0011, 0.1136), (0.0165, 0.0011, 0.1085)],
+        (0.0028, 0.0072),
+    )
+    path = [
+        (0.012, 0.0, 0.026),
+        (0.036, 0.0, 0.046),
+        (0.054, 0.0, 0.066),
+        (0.0585, 0.0, 0.086),
+        (0.053, 0.0, 0.108),
+        (0.02, 0.0, 0.11),
+    ]
     look = Look("red_glaze", pixels=paint.plain((190, 26, 24)), specular=0.5)
     inertial = Inertial(0.02935, (-0.0152, -0.0028, 0.0624), (6.04e-05, 6.29e-05, 3.44e-05))
     return _mug("red_coffee_mug", shape, grip, meshes.sweep(path, 0.006), (look, look, look), inertial)
@@ -162,12 +190,22 @@ def porcelain_mug() -> Model:
     centre = (0.0148, -0.0016, 0.0)
     shape = Vessel(
         Cross(((0.025, 0.0164), (0.0186, 0.0186), (0.0155, 0.0247)), 0.0024, 0.0128, centre),
-        (Ring(0.0283, 0.0435, 0.006, 0.0410, 0.0028, 10, centre), Ring(0.0444, 0.0444, 0.0410, 0.1084, 0.0048, 10, centre)),
+        (
+            Ring(0.0283, 0.0435, 0.006, 0.0410, 0.0028, 10, centre),
+            Ring(0.0444, 0.0444, 0.0410, 0.1084, 0.0048, 10, centre),
+        ),
         centre,
     )
     points = [(-0.0242, 0.0, 0.0191), (-0.059, 0.0, 0.0375), (-0.0595, 0.0, 0.0745), (-0.0301, 0.0, 0.0947)]
     grip = handle(points, (0.0038, 0.008))
-    path = [(-0.022, 0.0, 0.022), (-0.046, 0.0, 0.03), (-0.058, 0.0, 0.044), (-0.06, 0.0, 0.066), (-0.05, 0.0, 0.083), (-0.028, 0.0, 0.093)]
+    path = [
+        (-0.022, 0.0, 0.022),
+        (-0.046, 0.0, 0.03),
+        (-0.058, 0.0, 0.044),
+        (-0.06, 0.0, 0.066),
+        (-0.05, 0.0, 0.083),
+        (-0.028, 0.0, 0.093),
+    ]
     canvas = Canvas(96, 64, PORCELAIN)
     for row in range(7):
         for i in range(24):
@@ -183,11 +221,23 @@ def white_yellow_mug() -> Model:
     centre = (-0.0185, -0.0003, 0.0)
     shape = Vessel(
         Cross(((0.0271, 0.0187), (0.0186, 0.0259)), 0.0002, 0.0052, (-0.0182, 0.0, 0.0)),
-        (Ring(0.0285, 0.0407, -0.0001, 0.0165, 0.0082, 12, centre), Ring(0.0412, 0.0526, 0.0156, 0.102, 0.0082, 16, centre)),
+        (
+            Ring(0.0285, 0.0407, -0.0001, 0.0165, 0.0082, 12, centre),
+            Ring(0.0412, 0.0526, 0.0156, 0.102, 0.0082, 16, centre),
+        ),
         centre,
     )
-    grip = handle([(0.0175, 0.0, 0.0218), (0.0641, 0.0, 0.0308), (0.0641, 0.0, 0.0812), (0.0265, 0.0, 0.0772)], (0.0041, 0.0088))
-    path = [(0.016, 0.0, 0.024), (0.05, 0.0, 0.027), (0.0635, 0.0, 0.036), (0.0645, 0.0, 0.068), (0.054, 0.0, 0.0805), (0.025, 0.0, 0.078)]
+    grip = handle(
+        [(0.0175, 0.0, 0.0218), (0.0641, 0.0, 0.0308), (0.0641, 0.0, 0.0812), (0.0265, 0.0, 0.0772)], (0.0041, 0.0088)
+    )
+    path = [
+        (0.016, 0.0, 0.024),
+        (0.05, 0.0, 0.027),
+        (0.0635, 0.0, 0.036),
+        (0.0645, 0.0, 0.068),
+        (0.054, 0.0, 0.0805),
+        (0.025, 0.0, 0.078),
+    ]
     outside = Canvas(16, 64, (228, 192, 58)).band(0.93, 1.0, PORCELAIN).pixels()
     looks = (
         Look("mug_yellow", pixels=outside, specular=0.5),
@@ -203,13 +253,31 @@ def moka_pot() -> Model:
     body = Drum(0.0352, 0.0666, (0.0, 0.0008, 0.0004), boxes=4)
     spout = (Box((0.0176, 0.0058, 0.0245), (0, -0.0359, 0.0426)), Box((0.008, 0.0072, 0.0137), (0, -0.0491, 0.0462)))
     hinge = (Box((0.0102, 0.0072, 0.0137), (0, 0.0416, 0.0525)),)
-    grip = handle([(0, 0.0442, 0.0603), (0, 0.0724, 0.0603), (0, 0.0862, 0.0497), (0, 0.063, 0.0068), (0, 0.049, -0.0062)], (0.0066, 0.007))
+    grip = handle(
+        [(0, 0.0442, 0.0603), (0, 0.0724, 0.0603), (0, 0.0862, 0.0497), (0, 0.063, 0.0068), (0, 0.049, -0.0062)],
+        (0.0066, 0.007),
+    )
     knob = (Box((0.0052, 0.006, 0.0114), (0, -0.0013, 0.0743)),)
-    profile = [(0, -0.0662), (0.041, -0.0662), (0.041, -0.055), (0.034, -0.008), (0.029, -0.003), (0.029, 0.001), (0.035, 0.04), (0.037, 0.06), (0, 0.068)]
+    profile = [
+        (0, -0.0662),
+        (0.041, -0.0662),
+        (0.041, -0.055),
+        (0.034, -0.008),
+        (0.029, -0.003),
+        (0.029, 0.001),
+        (0.035, 0.04),
+        (0.037, 0.06),
+        (0, 0.068),
+    ]
     pot = meshes.lathe(profile, 8, phase=math.pi / 8)
-    lip = meshes.prism([(0.017, 0), (0, 0.018), (-0.017, 0)], 0.022, 0.066).moved((0, -0.038, 0), turn("z", math.pi))
+    lip = meshes.prism([(0.017, 0), (0, 0.018), (-0.017, 0)], 0.04, 0.064).moved((0, -0.036, 0), turn("z", math.pi))
     black = meshes.merge([b.mesh() for b in (*grip, *knob, *hinge)])
-    metal = Look("moka_metal", pixels=Canvas(16, 64, (206, 206, 204)).band(0.44, 0.5, (150, 150, 150)).pixels(), specular=0.7, shininess=0.6)
+    metal = Look(
+        "moka_metal",
+        pixels=Canvas(16, 64, (206, 206, 204)).band(0.44, 0.5, (150, 150, 150)).pixels(),
+        specular=0.7,
+        shininess=0.6,
+    )
     visuals = (
         Visual("moka_pot_metal", meshes.merge([pot, lip]), metal),
         Visual("moka_pot_black", black, Look("moka_black", pixels=paint.plain((26, 26, 28)))),
@@ -219,13 +287,22 @@ def moka_pot() -> Model:
 
 
 def wine_bottle() -> Model:
-    """A dark green bottle with a pale label and a cork."""
+    """A dark green bottle with pale labels and a cork."""
     solids = (
         *stack([(0.0011, 0.0735, 0.015, 0.015), (0.0735, 0.0881, 0.0118, 0.0118), (0.0881, 0.1, 0.008, 0.008)]),
         Drum(0.0197, 0.0298, (0.0003, 0.0, 0.0333), boxes=4),
         Drum(0.0066, 0.029, (0.0, 0.0, 0.1291), boxes=2),
     )
-    profile = [(0, 0.0011), (0.0195, 0.0011), (0.0208, 0.006), (0.0208, 0.066), (0.0175, 0.08), (0.009, 0.096), (0.007, 0.108), (0.007, 0.146)]
+    profile = [
+        (0, 0.0011),
+        (0.0195, 0.0011),
+        (0.0208, 0.006),
+        (0.0208, 0.066),
+        (0.0175, 0.08),
+        (0.009, 0.096),
+        (0.007, 0.108),
+        (0.007, 0.146),
+    ]
     glass = meshes.lathe(profile, 14, smooth=True)
     cork = meshes.lathe([(0.0074, 0.145), (0.0074, 0.158), (0, 0.158)], 10)
     inertial = Inertial(0.01539, (0.0002, 0.0, 0.0561), (2.29e-05, 2.29e-05, 2.54e-06))
@@ -237,9 +314,12 @@ def wine_bottle() -> Model:
 
 
 def _wine_label() -> Pixels:
-    """Green glass with one label."""
-    canvas = Canvas(96, 64, (14, 30, 18)).rect(0.3, 0.08, 0.7, 0.38, (230, 222, 198)).rect(0.33, 0.11, 0.67, 0.14, (140, 30, 40))
-    return canvas.word("WINE", 0.37, 0.19, 0.63, 0.33, (90, 30, 40)).pixels()
+    """Green glass with a label on both sides."""
+    canvas = Canvas(96, 64, (14, 30, 18))
+    for x in (0.25, 0.75):
+        canvas.rect(x - 0.15, 0.08, x + 0.15, 0.38, (230, 222, 198)).rect(x - 0.13, 0.11, x + 0.13, 0.14, (140, 30, 40))
+        canvas.word("WINE", x - 0.1, 0.19, x + 0.1, 0.33, (90, 30, 40))
+    return canvas.pixels()
 
 
 _MODELS: dict[str, Callable[[], Model]] = {

@@ -10,6 +10,7 @@ from goal_state import set_goal_state
 from reference import Task, init_states, make_env, settle
 
 METRES, DEGREES = 0.01, 10.0
+VARIANTS = 5
 
 
 @dataclass
@@ -48,13 +49,18 @@ def gather(task: Task, assets: Path, states: Sequence[int], goal: bool = True) -
             if env.check_success():
                 facts.early_success.append(k)
         if goal:
-            env.set_init_state(vectors[states[0]])
-            set_goal_state(env)
-            settle(env, steps=20)
-            facts.goal_reached = bool(env.check_success())
+            facts.goal_reached = any(_reaches_goal(env, vectors[states[0]], variant) for variant in range(VARIANTS))
         return facts
     finally:
         env.close()
+
+
+def _reaches_goal(env: Any, state: np.ndarray, variant: int) -> bool:
+    """Whether the goal holds after the scene was put into a goal state and came to rest."""
+    env.set_init_state(state)
+    set_goal_state(env, variant)
+    settle(env, steps=20)
+    return bool(env.check_success())
 
 
 def _names(env: Any) -> Facts:
@@ -118,8 +124,8 @@ def faults(task: Task, official: Path, other: Path, states: Sequence[int]) -> li
         if d.metres > METRES or d.degrees > DEGREES
     ]
     found += [f"success at the start of state {k}" for k in b.early_success if k not in a.early_success]
-    if not b.goal_reached:
-        found.append("goal not reached" + ("" if a.goal_reached else " (nor on official)"))
+    if a.goal_reached and not b.goal_reached:
+        found.append("goal reached on the official assets only")
     return found
 
 

@@ -11,8 +11,11 @@ from scipy.spatial.transform import Rotation
 GAP = 0.003  # objects are let fall from this height
 
 
-def set_goal_state(env: Any) -> None:
-    """Set joints and place objects as the task's parsed goal asks; step the simulation afterwards to let things settle."""
+def set_goal_state(env: Any, variant: int = 0) -> None:
+    """Set joints and place objects as the task's parsed goal asks; step the simulation afterwards to let things settle.
+
+    Variants 1 to 4 insist on one way up for what goes into a site: as it is, on either side, upside down.
+    """
     world = env.env
     goals = world.parsed_problem["goal_state"]
     for predicate, *names in goals:
@@ -21,12 +24,15 @@ def set_goal_state(env: Any) -> None:
     world.sim.forward()
     crowd = Counter(names[1] for predicate, *names in goals if predicate in {"in", "on"})
     placed: Counter[str] = Counter()
-    for predicate, *names in goals:
-        if predicate in {"in", "on"}:
-            share = (placed[names[1]] + 0.5) / crowd[names[1]] - 0.5
-            _place(world, names[0], names[1], share, inside=predicate == "in")
-            placed[names[1]] += 1
-            world.sim.forward()
+    placing = [goal for goal in goals if goal[0] in {"in", "on"}]
+    for predicate, name, target in sorted(placing, key=lambda goal: goal[2] not in world.object_sites_dict):
+        share = (placed[target] + 0.5) / crowd[target] - 0.5
+        if predicate == "on" and _tilt(world, target) > 0.1:
+            _lean(world, name, target)
+        else:
+            _place(world, name, target, share, predicate == "in", variant)
+        placed[target] += 1
+        world.sim.forward()
 
 
 def _set_joint(world: Any, predicate: str, name: str) -> None:
@@ -39,50 +45,74 @@ def _set_joint(world: Any, predicate: str, name: str) -> None:
         world.sim.data.set_joint_qpos(joint, value)
 
 
-def _place(world: Any, name: str, target: str, share: float, inside: bool) -> None:
-    """Set an object down on or in a site, or on another object; `share` in (-0.5, 0.5) spreads several along the site."""
+def _place(world: Any, name: str, target: str, share: float, inside: bool, variant: int) -> None:
+    """Set an object down on or in a site, or on another object; `share` in (-0.5, 0.5) spreads several over the site."""
     low, high = _target_box(world, target)
     middle, size = (low + high) / 2, high - low
     is_site = target in world.object_sites_dict
     if is_site:
         axis = int(np.argmax(size[:2]))
         middle[axis] += share * size[axis] * (0.9 if inside else 1.7)
-    floor = low[2] if is_site and inside else high[2]
     body = world.obj_body_id[name]
     joint = world.get_object(name).joints[-1]
-    pose = world.sim.data.get_joint_qpos(joint).copy()
-    start = Rotation.from_quat(pose[[4, 5, 6, 3]])
-    best = _best_turn(world, joint, body, start, size) if is_site and inside else start
-    bottom, centre = _drop(world, joint, body, pose, best)
-    height = floor - bottom + GAP
-    xy = middle[:2] - (centre if is_site and inside else 0.0)
-    world.sim.data.set_joint_qpos(joint, np.concatenate([xy, [height], best.as_quat()[[3, 0, 1, 2]]]))
+    start = Rotation.from_quat(world.sim.data.get_joint_qpos(joint)[[4, 5, 6, 3]])
+    turn = start
+    if is_site and inside:
+        turn = min(_turns(start, variant), key=lambda option: _misfit(*_rest(world, joint, body, option), size))
+    below, centre, extent = _rest(world, joint, body, turn)
+    if not (is_site and inside) or (extent > size)[:2].any():
+        centre = np.zeros(2)  # what sticks out is placed by its origin, which is what the predicates look at
+    floor = low[2] if is_site and inside else high[2]
+    _put(world, joint, np.array([*(middle[:2] - centre), floor + below + GAP]), turn)
 
 
-def _drop(world: Any, joint: str, body: int, pose: np.ndarray, turn: Rotation) -> tuple[float, np.ndarray]:
-    """Height of the lowest point and horizontal centre of a turned object relative to its body's origin."""
-    world.sim.data.set_joint_qpos(joint, np.concatenate([pose[:3], turn.as_quat()[[3, 0, 1, 2]]]))
+def _lean(world: Any, name: str, target: str) -> None:
+    """Lay a long object on a sloping site, its upright axis down the slope."""
+    frame = np.asarray(world.sim.data.get_site_xmat(target)).reshape(3, 3)
+    joint = world.get_object(name).joints[-1]
+    low, high = _extent(world, world.obj_body_id[name])
+    thick = float((high - low)[:2].max()) / 2
+    turn = Rotation.from_matrix(frame) * Rotation.from_euler("x", 90 if frame[2, 1] < 0 else -90, degrees=True)
+    above = frame[:, 2] * (world.object_sites_dict[target].size[2] + thick + GAP)
+    _put(world, joint, np.asarray(world.sim.data.get_site_xpos(target)) + above, turn)
+
+
+def _tilt(world: Any, target: str) -> float:
+    """Angle of a site's z axis from the vertical (rad), 0 for objects."""
+    if target not in world.object_sites_dict:
+        return 0.0
+    frame = np.asarray(world.sim.data.get_site_xmat(target)).reshape(3, 3)
+    return float(np.arccos(np.clip(abs(frame[2]).max(), 0, 1)))
+
+
+def _put(world: Any, joint: str, pos: np.ndarray, turn: Rotation) -> None:
+    world.sim.data.set_joint_qpos(joint, np.concatenate([pos, turn.as_quat()[[3, 0, 1, 2]]]))
+
+
+def _turns(start: Rotation, variant: int) -> list[Rotation]:
+    """The present orientation, and it turned in 30 degree steps about the vertical, lying on a side or upside down."""
+    tips = [
+        Rotation.identity(),
+        *(Rotation.from_euler(*tip, degrees=True) for tip in (("x", 90), ("y", 90), ("x", 180))),
+    ]
+    yaws = [Rotation.from_euler("z", 30 * i, degrees=True) for i in range(6)]
+    chosen = tips[variant - 1 : variant] if variant else tips
+    return [yaw * start * tip for tip, yaw in product(chosen, yaws)]
+
+
+def _misfit(below: float, centre: np.ndarray, extent: np.ndarray, size: np.ndarray) -> float:
+    """By how much an object at rest in a box of `size` sticks out, with its origin more than 1 cm under the box as worst."""
+    sticking = np.clip(extent - (size - 0.004), 0, None)
+    return float(sticking.sum() + max(0.0, -0.005 - below) * 10 + np.abs(centre).sum() / 100)
+
+
+def _rest(world: Any, joint: str, body: int, turn: Rotation) -> tuple[float, np.ndarray, np.ndarray]:
+    """Of a turned object: its origin's height above its lowest point, its middle relative to the origin (x, y), its size."""
+    _put(world, joint, np.array([0.0, 0.0, 5.0]), turn)
     world.sim.forward()
     low, high = _extent(world, body)
     origin = world.sim.data.body_xpos[body]
-    return float(low[2] - origin[2]), ((low + high) / 2 - origin)[:2]
-
-
-def _best_turn(world: Any, joint: str, body: int, start: Rotation, size: np.ndarray) -> Rotation:
-    """The orientation, of those turned by quarter turns, that fits a box of `size` best; the first is the present one."""
-    pose = world.sim.data.get_joint_qpos(joint).copy()
-    best, least = start, np.inf
-    for tip, yaw in product(("", "x", "y"), (0, 30, 60, 90, 120, 150)):
-        turn = Rotation.from_euler("z", yaw, degrees=True) * start
-        if tip:
-            turn = turn * Rotation.from_euler(tip, 90, degrees=True)
-        world.sim.data.set_joint_qpos(joint, np.concatenate([pose[:3], turn.as_quat()[[3, 0, 1, 2]]]))
-        world.sim.forward()
-        low, high = _extent(world, body)
-        excess = np.clip(high - low - (size - 0.004), 0, None)[:2].sum() + 0.02 * bool(tip)
-        if excess < least - 1e-4:
-            best, least = turn, float(excess)
-    return best
+    return float(origin[2] - low[2]), ((low + high) / 2 - origin)[:2], high - low
 
 
 def _target_box(world: Any, target: str) -> tuple[np.ndarray, np.ndarray]:

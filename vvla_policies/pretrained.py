@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -183,7 +184,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _read_torch(path: Path) -> dict[str, Any]:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch raises anything from EOFError to KeyError on a bad file
         raise VvlaError(
             f"{path} cannot be read ({type(error).__name__}): truncated, or it holds more than tensors"

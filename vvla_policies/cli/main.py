@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vvla_policies import __version__
-from vvla_policies.cli import assets, doctor, evaluate, listing, merge, replay, table, videos
+from vvla_policies.cli import assets, doctor, evaluate, listing, merge, replay, table, videos, weights
 from vvla_policies.cli.console import out
 
 app = typer.Typer(
@@ -46,3 +46,4 @@ app.command("policies")(listing.policies)
 app.command("suites")(listing.suites)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
+app.add_typer(weights.app, name="weights")

@@ -165,7 +165,7 @@ def red_coffee_mug() -> Model:
     centre = (-0.0153, -0.003, 0.0)
     shape = Vessel(
         Cross(((0.0269, 0.0235),), 0.0028, 0.0078, centre),
-        (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 8, centre),),
+        (Ring(0.0285, 0.0433, -0.0018, 0.1304, 0.007, 7, centre, phase=math.radians(15.7)),),
         centre,
     )
     grip = handle(
@@ -191,8 +191,8 @@ def porcelain_mug() -> Model:
     shape = Vessel(
         Cross(((0.025, 0.0164), (0.0186, 0.0186), (0.0155, 0.0247)), 0.0024, 0.0128, centre),
         (
-            Ring(0.0283, 0.0435, 0.006, 0.0410, 0.0028, 10, centre),
-            Ring(0.0444, 0.0444, 0.0410, 0.1084, 0.0048, 10, centre),
+            Ring(0.0283, 0.0435, 0.006, 0.0410, 0.0028, 7, centre),
+            Ring(0.0444, 0.0444, 0.0410, 0.1084, 0.0048, 7, centre),
         ),
         centre,
     )
@@ -250,7 +250,11 @@ def white_yellow_mug() -> Model:
 
 def moka_pot() -> Model:
     """An eight-sided stove-top pot: spout towards -y, black handle towards +y, black knob."""
-    body = Drum(0.0352, 0.0666, (0.0, 0.0008, 0.0004), boxes=4)
+    pot_boxes = (
+        Box((0.025, 0.0329, 0.0666), (0.0, 0.0018, 0.0004)),
+        Box((0.0369, 0.0172, 0.0666), (0.0, 0.0006, 0.0004), turn("z", math.pi / 8)),
+        Box((0.0369, 0.0172, 0.0666), (0.0, 0.0006, 0.0004), turn("z", -math.pi / 8)),
+    )
     spout = (Box((0.0176, 0.0058, 0.0245), (0, -0.0359, 0.0426)), Box((0.008, 0.0072, 0.0137), (0, -0.0491, 0.0462)))
     hinge = (Box((0.0102, 0.0072, 0.0137), (0, 0.0416, 0.0525)),)
     grip = handle(
@@ -283,7 +287,9 @@ def moka_pot() -> Model:
         Visual("moka_pot_black", black, Look("moka_black", pixels=paint.plain((26, 26, 28)))),
     )
     inertial = Inertial(0.06824, (0.0001, 0.0017, 0.0043), (0.000143, 0.000128, 6.23e-05))
-    return Model("moka_pot", Body(solids=(body, *spout, *hinge, *grip, *knob), visuals=visuals, inertial=inertial))
+    return Model(
+        "moka_pot", Body(solids=(*pot_boxes, *spout, *hinge, *grip, *knob), visuals=visuals, inertial=inertial)
+    )
 
 
 def wine_bottle() -> Model:

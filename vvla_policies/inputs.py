@@ -80,11 +80,11 @@ def picture(image: Image, inputs: Inputs) -> Image:
     """
     turned = raw_image(image) if inputs.raw else image
     height, width = turned.shape[:2]
-    scale = inputs.size / min(height, width)
-    if scale != 1.0:
-        edges = (max(inputs.size, int(width * scale)), max(inputs.size, int(height * scale)))
+    shorter = min(height, width)
+    if shorter != inputs.size:
+        edges = (inputs.size * width // shorter, inputs.size * height // shorter)
         turned = np.asarray(Pillow.fromarray(turned).resize(edges, Pillow.Resampling.BICUBIC))
-    top, left = ((edge - inputs.size) // 2 for edge in turned.shape[:2])
+    top, left = (round((edge - inputs.size) / 2) for edge in turned.shape[:2])
     return np.array(turned[top : top + inputs.size, left : left + inputs.size])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,10 @@ from vvla_policies.cli.console import (
     stop,
 )
 from vvla_policies.cli.parsing import parse_options, parse_shard, parse_tasks, parse_videos, split_names
+
+if TYPE_CHECKING:
+    from vvla_policies.evaluation.evaluate import Request
+    from vvla_policies.evaluation.videos import Choice
 
 EPISODES = 10
 WHAT, WHERE, WHICH = "What to evaluate", "Speed and place", "Which episodes, and what to keep"
@@ -116,8 +120,9 @@ def evaluate(
 
     vvla-eval --policy noop --suite libero_long --tasks 0,3,5-7 --videos failures --out results/noop-long
 
-    [bold]Exit codes[/]: 0 all episodes ran; 1 something for you to fix; 2 misspelt options; 3 it ran, but some episodes
-    ended in an error; 130 stopped with Ctrl-C.
+    [bold]Exit codes[/]
+
+    0 all episodes ran; 1 something for you to fix; 2 misspelt option; 3 some episodes ended in an error; 130 Ctrl-C.
     """
     from vvla_policies.evaluation.evaluate import Request
 
@@ -152,7 +157,7 @@ def _options(given: list[str], **named: str | None) -> dict[str, Any]:
     return {**options, **{name: value for name, value in named.items() if value is not None}}
 
 
-def _run(request: Any, drawn: Any) -> None:
+def _run(request: Request, drawn: Choice) -> None:
     """Runs the episodes with a live display, then writes and shows what came out."""
     from vvla_policies.cli.progress import Progress
     from vvla_policies.cli.videos import draw_with_progress

@@ -32,8 +32,9 @@ def start(
 ) -> None:
     """Evaluate Vision-Language-Action policies on LIBERO: seeded, parallel, recorded.
 
-    First time here: [bold]vvla doctor[/] says what this machine can run, and
-    [bold]vvla-eval --policy noop --suite libero_goal --episodes 1[/] runs it.
+    First time here? [bold]vvla doctor[/] says what this machine can run, this runs it:
+
+    vvla-eval --policy noop --suite libero_goal --tasks 0 --episodes 1
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from vvla_policies.errors import VvlaError
 
@@ -78,7 +78,7 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def parse_videos(text: str) -> str | int:
+def parse_videos(text: str) -> Literal["none", "failures", "all"] | int:
     """Which episodes to draw: "none", "failures", "all" or a number per task.
 
     Raises:
@@ -87,8 +87,9 @@ def parse_videos(text: str) -> str | int:
     >>> parse_videos("3"), parse_videos("all")
     (3, 'all')
     """
-    if text in {"none", "failures", "all"}:
-        return text
+    words: dict[str, Literal["none", "failures", "all"]] = {"none": "none", "failures": "failures", "all": "all"}
+    if text in words:
+        return words[text]
     if text.isdigit():
         return int(text) or "none"
     raise VvlaError(f"--videos '{text}': expected none, failures, all or a number (so many episodes per task)")

@@ -15,7 +15,7 @@ from vvla_policies.cli.parsing import parse_videos
 if TYPE_CHECKING:
     from vvla_policies.evaluation.records import EpisodeRecord, Run
 
-STRIDE, SIZE = 2, 320
+STRIDE, SIZE = 4, 320
 
 
 @guarded
@@ -30,12 +30,13 @@ def videos(
 ) -> None:
     """Draw videos and contact sheets by running the recorded actions again.
 
-    Both cameras side by side, the instruction above, a green or red frame at the end. Software rendering takes about
-    0.1 s per drawn step: a larger --stride is faster.
+    Both cameras side by side, the instruction above, a green or red frame at the end.
+
+    Software rendering takes 0.2 s or more per drawn step: a larger --stride is faster, a smaller one smoother.
 
     [bold]Example[/]
 
-    vvla videos results/noop-libero_goal --which failures --stride 4
+    vvla videos results/noop-libero_goal --which failures --stride 2
     """
     from vvla_policies.evaluation.records import load_run
     from vvla_policies.evaluation.videos import choose
@@ -49,7 +50,7 @@ def videos(
 def draw_with_progress(
     run: Run, records: Sequence[EpisodeRecord], stride: int = STRIDE, size: int = SIZE, keep: bool = True
 ) -> None:
-    """Draws videos under a progress bar, then says where they are."""
+    """Draws videos under a progress bar, without a terminal with a line for each; then says where they are."""
     from vvla_policies.evaluation.videos import FOLDER, draw
 
     if not records:
@@ -58,7 +59,14 @@ def draw_with_progress(
     columns = (TextColumn("drawing videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=len(records))
-        files = draw(run, records, stride, size, keep, lambda _: bar.advance(task))
+
+        def advance(record: EpisodeRecord) -> None:
+            bar.advance(task)
+            if not err.is_terminal:
+                done = int(bar.tasks[0].completed)
+                err.print(f"[{done}/{len(records)}] video of {record.key}", markup=False, soft_wrap=True)
+
+        files = draw(run, records, stride, size, keep, advance)
     sheets = [path.name for path in files if path.suffix == ".png"]
     count = len(files) - len(sheets)
     say(f"{count} video{'s' * (count != 1)} and {', '.join(sheets) or 'no contact sheet'}: {run.folder / FOLDER}")

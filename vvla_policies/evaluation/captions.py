@@ -87,9 +87,9 @@ def _bar(draw: ImageDraw.ImageDraw, width: int, caption: Caption) -> None:
     pad = 10
     size = next((s for s in (17, 15, 13) if _length(draw, caption.instruction, s) <= width - 2 * pad), 13)
     draw.text((pad, 17), _clip(draw, caption.instruction, size, width - 2 * pad), INK, _font(size), anchor="lm")
-    right = width - pad
+    right: float = width - pad
     draw.text((right, 39), caption.step, QUIET, _font(13), anchor="rm")
-    right -= int(_length(draw, caption.step, 13)) + 12
+    right -= _length(draw, caption.step, 13) + 12
     if caption.outcome:
         right = _badge(draw, right, 39, caption.outcome) - 12
     draw.text((pad, 39), _clip(draw, caption.place, 13, right - pad), QUIET, _font(13), anchor="lm")

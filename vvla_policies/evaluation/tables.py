@@ -280,9 +280,10 @@ def _facts(run: Run) -> dict[str, str]:
     weights = f", weights {card['weights']}" if card["weights"] else ""
     privileged = ", sees the simulator's own state" if "privileged" in card["reads"] else ""
     notes = "".join(f", {key} {value}" for key, value in card["notes"].items())
+    per_task = run.manifest.episodes
     facts = {
         "Policy": f"{card['name']}{weights}{privileged}, chunk {card['chunk']}{notes}",
-        "Seed": f"{run.manifest.seed}, {run.manifest.episodes} episodes per task",
+        "Seed": f"{run.manifest.seed}, {per_task} episode{'s' * (per_task != 1)} per task",
         **_conditions(run),
     }
     missing = run.manifest.planned - len(run.records)

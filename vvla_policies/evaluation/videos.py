@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Choice = Literal["none", "failures", "all"] | int
 FOLDER = "videos"
 PANEL = 320
-STRIDE = 2
+STRIDE = 4
 HOLD_SECONDS = 1.5
 ROWS_PER_SHEET = 30
 
@@ -157,8 +157,8 @@ def outcome_of(record: EpisodeRecord) -> str:
 
 
 def _frame(env: ManipulationEnv, record: EpisodeRecord, outcome: Outcome, end: str = "") -> Picture:
-    obs = env.observe()
-    pictures = [obs[camera] for camera in CAMERAS if camera in obs]  # type: ignore[literal-required]
+    obs: dict[str, Any] = dict(env.observe())
+    pictures = [obs[camera] for camera in CAMERAS if camera in obs]
     limit = env.settings.protocol.steps(record.key.suite)
     return compose(pictures, Caption(outcome.instruction, _place(record), f"step {outcome.steps}/{limit}", end))
 
@@ -216,7 +216,8 @@ def _key_frames(path: Path) -> list[Picture]:
     """First, middle and last third-person picture of a video, without caption bar and coloured frame."""
     import imageio.v2 as imageio
 
-    with imageio.get_reader(path, format="FFMPEG") as reader:
+    opened: Any = imageio.get_reader(path, format="FFMPEG")
+    with opened as reader:
         count = reader.count_frames()
         held = max(1, round(HOLD_SECONDS * reader.get_meta_data()["fps"]))
         return [_third_person(np.asarray(reader.get_data(k))) for k in (0, max(0, count - held) // 2, count - 1)]

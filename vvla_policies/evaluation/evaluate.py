@@ -6,9 +6,7 @@ import contextlib
 import os
 import platform
 import re
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from vvla_policies import __version__
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.engine import Engine
 from vvla_policies.evaluation.hosting import PolicyHost
+from vvla_policies.evaluation.interrupts import Interrupts
 from vvla_policies.evaluation.plan import EpisodeKey
 from vvla_policies.evaluation.preparation import Prepared, prepare
 from vvla_policies.evaluation.records import FORMAT, EpisodeRecord, Manifest, Run, Session
@@ -133,7 +132,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
         KeyboardInterrupt: Ctrl-C.
         SystemExit: SIGTERM, with code 143.
     """
-    with _terminable(), contextlib.ExitStack() as stack:
+    with Interrupts() as interrupts, contextlib.ExitStack() as stack:
         host = PolicyHost(request.policy, request.policy_options)
         stack.callback(host.close)
         prepared = prepare(
@@ -150,7 +149,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
         )
         stack.callback(lambda: reporter.closed(folder.run()))
         stack.enter_context(folder)
-        _run(request, prepared, host, folder, workers, reporter)
+        _run(request, prepared, host, folder, workers, reporter, interrupts)
     return folder.run()
 
 
@@ -170,7 +169,13 @@ def default_folder(request: Request, prepared: Prepared) -> Path:
 
 
 def _run(
-    request: Request, prepared: Prepared, host: PolicyHost, folder: RunFolder, workers: int, reporter: Reporter
+    request: Request,
+    prepared: Prepared,
+    host: PolicyHost,
+    folder: RunFolder,
+    workers: int,
+    reporter: Reporter,
+    interrupts: Interrupts,
 ) -> None:
     for warning in folder.warnings:
         reporter.warning(warning)
@@ -180,10 +185,12 @@ def _run(
     reporter.planned(folder.path, folder.manifest, todo, done)
 
     def save(record: EpisodeRecord, actions: NDArray[np.float32]) -> None:
-        folder.append(record, actions)
+        with interrupts.put_off():
+            folder.append(record, actions)
         reporter.finished(record)
 
-    with _slots(min(workers, len(todo)), prepared, local=request.workers == 0) as slots:
+    count = 0 if request.workers == 0 else min(workers, len(todo))
+    with _slots(count, prepared, interrupts) as slots:
         batch_size = request.batch_size or max(1, workers)
         engine = Engine(
             prepared.suites, prepared.scenes, Queue(todo), host, slots, save, reporter.started,
@@ -193,36 +200,20 @@ def _run(
 
 
 @contextlib.contextmanager
-def _slots(count: int, prepared: Prepared, *, local: bool) -> Iterator[list[Slot]]:
-    """The slots; whatever happens, their processes are gone afterwards."""
-    slots: list[Slot] = [LocalSlot()] if local else []
+def _slots(count: int, prepared: Prepared, interrupts: Interrupts) -> Iterator[list[Slot]]:
+    """So many worker processes, or this process for none; whatever happens, the processes are gone afterwards."""
+    slots: list[Slot] = [] if count else [LocalSlot()]
     kill = True
     try:
         size = block_size(scene.settings for scene in prepared.scenes.values())
-        slots += [] if local else (RemoteSlot(number, size) for number in range(count))
+        for number in range(count):
+            with interrupts.put_off():
+                slots.append(RemoteSlot(number, size))
         yield slots
         kill = False
     finally:
         for slot in slots:
             slot.close(kill=kill)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turns SIGTERM into `SystemExit`, so that workers are ended and the folder is closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        del frame
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _workers(request: Request, episodes: int) -> int:

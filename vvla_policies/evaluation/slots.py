@@ -185,7 +185,7 @@ def _exit_words(code: int | None) -> str:
 
 @contextlib.contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the new process is known; it starts deaf to them (see `worker.serve`)."""
+    """A process that is started in here is deaf to Ctrl-C and SIGTERM until it is ready (see `worker.serve`)."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

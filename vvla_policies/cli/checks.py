@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING, Literal
 
 from vvla_policies import __version__
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 NEEDED_GB = 5.0
 REFERENCE = {"mujoco": "3.3.2"}
@@ -47,6 +48,11 @@ def python() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Installed versions against this package's own requirements, the simulator's among them; one line for all good."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        yield Finding("packages", "note", "versions are not compared without 'packaging'", "pip install packaging")
+        return
     found = []
     for line in requires("vvla-policies") or []:
         requirement = Requirement(line)

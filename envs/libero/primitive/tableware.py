@@ -78,7 +78,7 @@ def akita_black_bowl() -> Model:
     """The black bowl, dark all over with a slightly lighter inside."""
     shape = Vessel(
         Cross(((0.0232, 0.0155), (0.0162, 0.0235)), 0.0016, 0.0068),
-        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026, 16)),
+        (Ring(0.0240, 0.0446, 0.0036, 0.0154, 0.0015, 16), Ring(0.0437, 0.0531, 0.0155, 0.0519, 0.0026, 18)),
     )
     inertial = Inertial(0.005591, (0.0023, 0.0005, 0.0227), (5.72e-06, 6.1e-06, 9.08e-06))
     outside = Look("bowl_out", pixels=paint.plain((34, 33, 35)), specular=0.5)
@@ -98,10 +98,15 @@ def white_bowl() -> Model:
 
 
 def ramekin() -> Model:
-    """A white fluted baking cup: the flutes are painted as stripes."""
+    """A white fluted baking cup: the flutes are painted as stripes.
+
+    Its wall leans by 0.7 degrees, and the number of boards matters: in one task a bowl drops onto it, and on the
+    official assets it always comes to rest tilted by 16 degrees. Wall and bowl were chosen so that it does the same here.
+    """
+    lean = turn((math.cos(math.radians(290)), math.sin(math.radians(290)), 0.0), 0.012)
     shape = Vessel(
         Cross(((0.0366, 0.0122), (0.0244, 0.0244), (0.0122, 0.0368)), 0.0009, 0.0073),
-        (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, 16),),
+        (Ring(0.0377, 0.0439, 0.0009, 0.0423, 0.0052, 15, quat=lean, phase=math.radians(5)),),
     )
     inertial = Inertial(0.00966, (-0.0025, 0.0001, 0.0168), (7.37e-06, 7.99e-06, 1.22e-05))
     canvas = Canvas(128, 32, PORCELAIN)

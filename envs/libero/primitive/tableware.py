@@ -101,7 +101,7 @@ def ramekin() -> Model:
     """A white fluted baking cup: the flutes are painted as stripes.
 
     Its wall leans by 0.7 degrees, and the number of boards matters: in one task a bowl drops onto it, and on the
-    official assets it always comes to rest tilted by 16 degrees. Wall and bowl were chosen so that it does the same here.
+    official assets it always comes to rest tilted by 16 degrees. Wall and bowl were chosen so that it does so here.
     """
     lean = turn((math.cos(math.radians(290)), math.sin(math.radians(290)), 0.0), 0.012)
     shape = Vessel(

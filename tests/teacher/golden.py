@@ -1,9 +1,8 @@
-"""Finds the recorded outputs of the original Seer network; tests skip, with a reason, where they are absent."""
+"""Recorded outputs of the original Seer network under weights and inputs made by a rule."""
 
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(os.environ.get("VVLA_REFERENCE") or Path(__file__).resolve().parents[3] / "shared")
 
-
-def load(size: str) -> dict[str, Any]:
-    """The golden of a size ("base", "large"), with its weights and inputs drawn by the rule beside it."""
-    path = FOLDER / "golden" / "seer" / f"seer_{size}.npz"
+def load(reference: Path, size: str) -> dict[str, Any]:
+    """The golden of a size ("base", "large"): outputs, names and shapes of the weights, sizes."""
+    path = reference / "golden" / "seer" / f"seer_{size}.npz"
     if not path.is_file():
-        pytest.skip(f"no {path}: set VVLA_REFERENCE to the folder with the reference data")
+        pytest.skip(f"{path} is absent: it should hold the original network's outputs")
     with np.load(path) as file:
         golden: dict[str, Any] = {name: file[name] for name in file.files}
     golden["meta"] = json.loads(str(golden["meta"]).replace("'", '"'))

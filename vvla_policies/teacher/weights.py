@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vvla_policies.errors import PolicyError, VvlaError
+from vvla_policies.huggingface import import_transformers
 from vvla_policies.pretrained import (
     ModelCard,
     fit,
@@ -179,14 +180,15 @@ def load_clip(source: str | Path) -> ClipText:
     Raises:
         VvlaError: it does not fit, or the tokenizer is absent.
     """
-    from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
-
+    transformers = import_transformers()
     path = locate(source, ("*.safetensors", "*.json", "*.txt"))
     if not path.is_dir():
         raise VvlaError(f"{source} is a file; CLIP is read from a folder or hub id such as {CLIP_ON_HUB}")
+    if not (path / "config.json").is_file() or not any((path / n).is_file() for n in ("vocab.json", "tokenizer.json")):
+        raise VvlaError(f"{source} is no CLIP folder: it needs config.json and the tokenizer's files")
     try:
-        model = CLIPTextModelWithProjection(CLIPTextConfig.from_pretrained(path))
-        tokenizer = CLIPTokenizer.from_pretrained(path)
+        model = transformers.CLIPTextModelWithProjection(transformers.CLIPTextConfig.from_pretrained(path))
+        tokenizer = transformers.CLIPTokenizer.from_pretrained(path)
     except (OSError, ValueError, TypeError) as error:
         raise VvlaError(f"{source} is no CLIP folder: {str(error).splitlines()[0]}") from error
     stored = read_tensors(path)

@@ -28,13 +28,6 @@ def _control_panel() -> paint.Pixels:
     return canvas.disc(0.5, 0.2, 0.26, 0.12, (150, 150, 150)).disc(0.5, 0.2, 0.18, 0.08, (95, 95, 97)).pixels()
 
 
-def _oven_door() -> paint.Pixels:
-    """Dark door with a glass pane in a lighter frame."""
-    canvas = paint.Canvas(64, 48, (58, 58, 61)).rect(0.12, 0.14, 0.78, 0.86, (104, 104, 108))
-    canvas.rect(0.15, 0.18, 0.75, 0.82, (28, 29, 32))
-    return canvas.polygon([(0.2, 0.3), (0.32, 0.3), (0.55, 0.76), (0.43, 0.76)], (44, 46, 50)).pixels()
-
-
 def _microwave_box() -> tuple[Box, ...]:
     """Housing round the cavity: left wall, electronics block, back, roof, floor, control panel before the block."""
     wide, deep, tall = (-0.1725, 0.1725), (-0.088, 0.111), (0.0, 0.187)
@@ -49,6 +42,21 @@ def _microwave_box() -> tuple[Box, ...]:
     )
 
 
+DOOR_GLASS = slab((0.0425, 0.2165), (-0.016, -0.012), (-0.061, 0.061))
+
+
+def _door_frame() -> meshes.Mesh:
+    """Four bars round the glass."""
+    deep, tall = (-0.025, -0.001), (-0.0925, 0.0925)
+    bars = [
+        slab((0.0, 0.0425), deep, tall),
+        slab((0.2165, 0.259), deep, tall),
+        slab((0.0425, 0.2165), deep, (0.061, 0.0925)),
+        slab((0.0425, 0.2165), deep, (-0.0925, -0.061)),
+    ]
+    return meshes.merge([faces_of(b, ("-x", "+x", "-y", "+y", "+z")) for b in bars])
+
+
 def _microwave_door() -> Body:
     hinge = (-0.1725, -0.088, 0.096)
     door = slab((0.0, 0.259), (-0.025, -0.001), (-0.0925, 0.0925))
@@ -58,14 +66,12 @@ def _microwave_door() -> Body:
         Capsule(0.01, 0.015, (0.2375, -0.0375, 0.065), across),
         Capsule(0.01, 0.015, (0.2375, -0.0375, -0.065), across),
     )
-    shown = meshes.merge(
-        [faces_of(door, ("-y",)), faces_of(door, ("+x", "-x", "+y", "+z", "-z"), (0.01, 0.02, 0.04, 0.06))]
-    )
     return Body(
         "microdoorroot",
         solids=(*bars, door),
         visuals=(
-            Visual("microwave_door", shown, Look("microwave_door", pixels=_oven_door(), specular=0.5)),
+            Visual("microwave_door", _door_frame(), DARK),
+            Visual("microwave_glass", faces_of(DOOR_GLASS, ("-y", "+y")), GLASS),
             Visual("microwave_handle", meshes.merge([b.mesh() for b in bars]), STEEL),
         ),
         joints=(Joint("microjoint", "hinge", (0.0, 0.0, 1.0), (-2.094, 0.0), damping=0.5, limited="true"),),
@@ -75,6 +81,8 @@ def _microwave_door() -> Body:
     )
 
 
+DARK = Look("microwave_shell", rgba=(0.27, 0.27, 0.28, 1.0), specular=0.5)
+GLASS = Look("microwave_glass", rgba=(0.3, 0.3, 0.32, 0.3), specular=0.8, shininess=0.8)
 STEEL = Look("appliance_steel", rgba=(0.62, 0.62, 0.63, 1.0), specular=0.6, shininess=0.6)
 
 
@@ -90,7 +98,7 @@ def microwave() -> Files:
             Visual(
                 "microwave_shell",
                 meshes.merge(shell),
-                Look("microwave_shell", rgba=(0.27, 0.27, 0.28, 1.0), specular=0.5),
+                DARK,
             ),
             Visual("microwave_panel", faces_of(panel, ("-y", "-z")), Look("microwave_panel", pixels=_control_panel())),
         ),
@@ -116,7 +124,7 @@ def _burner() -> Body:
     plate = Box.between((-half, -half, -0.02), (half, half, 0.02))
     rest = Box.between((-half, -half, 0.0245), (half, half, 0.0255))
     rings = [
-        meshes.lathe([(r, 0.0195), (r - 0.006, 0.025), (r - 0.012, 0.0195)], 14) for r in (0.020, 0.036, 0.052, 0.068)
+        meshes.lathe([(r, 0.0222), (r - 0.0055, 0.025), (r - 0.011, 0.0222)], 14) for r in (0.020, 0.036, 0.052, 0.068)
     ]
     rings.append(meshes.lathe([(0.068, 0.0205), (0.0, 0.0205)], 14))
     return Body(

@@ -18,6 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vvla_policies.student.config import default_execution
+from vvla_policies.student.config import get_preset as student_preset
+from vvla_policies.student.network import build_student
+from vvla_policies.student.reading import Passage, Past, read
+from vvla_policies.student.tokens import ACTION, ChatLayout, load_tokenizer
 from vvla_policies.teacher.config import get_preset
 from vvla_policies.teacher.encoders import MaeEncoder
 from vvla_policies.teacher.network import Seer
@@ -81,10 +86,59 @@ def teacher(preset: str, device: torch.device, dtype: torch.dtype) -> Model:
     return Model(preset, count, cached, uncached, read=count * dtype.itemsize)
 
 
+def student(preset: str, device: torch.device, dtype: torch.dtype, growing: bool = False) -> Model:
+    """VITA-VLA on LIBERO's instruction length, history full (only pictures are cached) or about to be (text as well).
+
+    While the history grows, the language model reads the newest step after its key-value cache; once the window
+    slides, it reads the whole window anew, from visual tokens that are cached.
+    """
+    config = student_preset(preset, "libero", tokenizer="instructions")
+    network = build_student(config, dtype=dtype, device=str(device))
+    layout = ChatLayout(load_tokenizer(config.tokenizer), config)
+    steps, edge, most = default_execution(config, "libero").history, config.image_size, max(BATCHES)
+    turn = layout.round("put both the alphabet soup and the tomato sauce in the basket")
+    pictures = torch.randint(0, 256, (most * steps * 2, edge, edge, 3), dtype=torch.uint8, device=device)
+    states = torch.randn(most * steps, 8, device=device)
+    tokens = torch.randn(most, steps - 1, 2, config.visual_tokens, config.hidden, device=device, dtype=dtype)
+    before = len(layout.prefix) + (steps - 1) * len(turn)
+    heads, layers = config.language["num_key_value_heads"], config.language["num_hidden_layers"]
+    pair = torch.randn(2, heads, before, config.hidden // config.language["num_attention_heads"], device=device)
+    past = Past(tuple((pair[0].to(dtype), pair[1].to(dtype)) for _ in range(layers))) if growing and steps > 1 else None
+    window = torch.tensor((layout.prefix if past is None else []) + turn * (1 if past else steps), device=device)
+    everything = torch.tensor(layout.prefix + turn * steps, device=device)
+
+    def answer(ids: Tensor, visual: Tensor, felt: Tensor, known: Past | None) -> Tensor:
+        embedded = [network.embed(ids, seen, state) for seen, state in zip(visual, felt, strict=True)]
+        places = (ids == ACTION).nonzero().flatten()[-config.action_tokens :]
+        told = read(network.language, [Passage(embeddings, known) for embeddings in embedded])
+        return network.decide(torch.stack([hidden[places] for hidden, _ in told])).actions.joined()
+
+    def cached(batch: int) -> Tensor:
+        newest = network.see(pictures[: 2 * batch]).unflatten(0, (batch, 1, 2))
+        shown = newest if past else torch.cat([tokens[:batch], newest], dim=1)
+        felt = network.feel(states[: batch * shown.shape[1]]).unflatten(0, (batch, -1))
+        return answer(window, shown.flatten(1, 2), felt, past)
+
+    def uncached(batch: int) -> Tensor:
+        shown = network.see(pictures[: 2 * batch * steps]).unflatten(0, (batch, 2 * steps))
+        return answer(everything, shown, network.feel(states[: batch * steps]).unflatten(0, (batch, -1)), None)
+
+    count = sum(p.numel() for p in network.parameters())
+    looked_up = network.language.get_input_embeddings().weight.numel()
+    name = f"{preset}, history {'growing' if growing else 'full'}"
+    return Model(name, count, cached, uncached, read=(count - looked_up) * dtype.itemsize)
+
+
 MODELS: dict[str, Callable[[torch.device, torch.dtype], Model]] = {
     "teacher-mini": lambda device, dtype: teacher("seer-mini", device, dtype),
     "teacher": lambda device, dtype: teacher("seer", device, dtype),
     "teacher-large": lambda device, dtype: teacher("seer-large", device, dtype),
+    "student-mini": lambda device, dtype: student("vita-mini", device, dtype),
+    "student-mini-growing": lambda device, dtype: student("vita-mini", device, dtype, growing=True),
+    "student-1b": lambda device, dtype: student("internvl-1b", device, dtype),
+    "student-1b-growing": lambda device, dtype: student("internvl-1b", device, dtype, growing=True),
+    "student-7b": lambda device, dtype: student("vita-1.5-7b", device, dtype),
+    "student-7b-growing": lambda device, dtype: student("vita-1.5-7b", device, dtype, growing=True),
 }
 
 

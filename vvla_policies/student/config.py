@@ -89,7 +89,7 @@ class StudentConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card."""
-        return asdict(self)
+        return {**asdict(self), "pixel_mean": list(self.pixel_mean), "pixel_std": list(self.pixel_std)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StudentConfig:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import EpisodeMemory, Execution, execute, follow, remember, window
+from vvla_policies.huggingface import import_transformers
 from vvla_policies.inputs import Inputs, pictures, proprioception
 from vvla_policies.observation import Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
@@ -223,9 +224,6 @@ def _dtype(name: str | None, device: str) -> torch.dtype:
 def _attention(name: str) -> str:
     if name not in ("sdpa", "eager", "flash_attention_2"):
         raise VvlaError(f"attention '{name}' is not offered; choose from sdpa, eager, flash_attention_2")
-    if name == "flash_attention_2":
-        from transformers.utils.import_utils import is_flash_attn_2_available
-
-        if not is_flash_attn_2_available():
-            raise VvlaError("attention 'flash_attention_2' needs the package flash-attn and a GPU; use sdpa")
+    if name == "flash_attention_2" and not import_transformers().utils.is_flash_attn_2_available():
+        raise VvlaError("attention 'flash_attention_2' needs the package flash-attn and a GPU; use sdpa")
     return name

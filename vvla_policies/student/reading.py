@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from vvla_policies.huggingface import import_transformers
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 STRIDE = 16
@@ -132,9 +134,7 @@ def _up(tokens: int) -> int:
 
 def _joined(pasts: Sequence[Past | None], length: int) -> Any:
     """One cache of `transformers` for all rows, each row's own tokens at its right end."""
-    from transformers import DynamicCache
-
-    cache = DynamicCache()
+    cache = import_transformers().DynamicCache()
     known = next((past for past in pasts if past), None)
     if known is None:
         return cache

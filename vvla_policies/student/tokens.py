@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from vvla_policies.errors import VvlaError
+from vvla_policies.huggingface import import_transformers
 from vvla_policies.student.config import CAMERAS, StudentConfig
 
 IMAGE, ACTION, STATE = -200, -400, -401
@@ -95,10 +96,8 @@ def load_tokenizer(source: str | Path) -> Any:
     """
     if source == "instructions":
         return instruction_tokenizer()
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(source))
+        tokenizer = import_transformers().AutoTokenizer.from_pretrained(str(source))
     except (OSError, ValueError) as error:
         raise VvlaError(f"no tokenizer at '{source}': {str(error).strip().splitlines()[0]}") from error
     unknown = [mark for mark in MARKS[1:] if tokenizer.convert_tokens_to_ids(mark) in (None, tokenizer.unk_token_id)]
@@ -115,7 +114,6 @@ def instruction_tokenizer() -> Any:
     words fall into pieces, down to bytes, so that any text can be encoded. Upper case is read as lower.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
 
     words = files(__package__).joinpath("words.txt").read_text().split()
     tokenizer = Tokenizer(models.BPE())
@@ -130,4 +128,6 @@ def instruction_tokenizer() -> Any:
     )
     texts = ["system\n", "user\n", "assistant\n", *(f" {word}" for word in words)]
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=MARKS[2], pad_token=MARKS[0])
+    return import_transformers().PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=MARKS[2], pad_token=MARKS[0]
+    )

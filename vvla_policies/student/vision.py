@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vvla_policies.huggingface import import_transformers
 from vvla_policies.student.config import StudentConfig
 
 
@@ -18,11 +19,10 @@ def build_model(config: dict[str, Any], attention: str) -> Any:
         config: of the model, with `model_type`.
         attention: "sdpa", "eager" or "flash_attention_2".
     """
-    from transformers import AutoConfig, AutoModel
-
+    models = import_transformers()
     kind = config["model_type"]
-    full = AutoConfig.for_model(kind, **{key: value for key, value in config.items() if key != "model_type"})
-    return AutoModel.from_config(full, attn_implementation=attention)
+    full = models.AutoConfig.for_model(kind, **{key: value for key, value in config.items() if key != "model_type"})
+    return models.AutoModel.from_config(full, attn_implementation=attention)
 
 
 def build_projector(config: StudentConfig) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""Put a LIBERO scene into a state in which its goal holds: joints set, objects placed at their targets. Lengths in m."""
+"""Put a LIBERO scene into a state in which its goal holds: joints set, objects placed. Lengths in m."""
 
 from collections import Counter
 from itertools import product
@@ -46,7 +46,7 @@ def _set_joint(world: Any, predicate: str, name: str) -> None:
 
 
 def _place(world: Any, name: str, target: str, share: float, inside: bool, variant: int) -> None:
-    """Set an object down on or in a site, or on another object; `share` in (-0.5, 0.5) spreads several over the site."""
+    """Set an object down on or in a site, or on another object; `share` (-0.5 to 0.5) spreads several out."""
     low, high = _target_box(world, target)
     middle, size = (low + high) / 2, high - low
     is_site = target in world.object_sites_dict
@@ -101,13 +101,13 @@ def _turns(start: Rotation, variant: int) -> list[Rotation]:
 
 
 def _misfit(below: float, centre: np.ndarray, extent: np.ndarray, size: np.ndarray) -> float:
-    """By how much an object at rest in a box of `size` sticks out, with its origin more than 1 cm under the box as worst."""
+    """By how much an object at rest in a box of `size` sticks out, worst if its origin is under the box."""
     sticking = np.clip(extent - (size - 0.004), 0, None)
     return float(sticking.sum() + max(0.0, -0.005 - below) * 10 + np.abs(centre).sum() / 100)
 
 
 def _rest(world: Any, joint: str, body: int, turn: Rotation) -> tuple[float, np.ndarray, np.ndarray]:
-    """Of a turned object: its origin's height above its lowest point, its middle relative to the origin (x, y), its size."""
+    """Of a turned object: height of its origin over its lowest point, its middle from the origin (x, y), its size."""
     _put(world, joint, np.array([0.0, 0.0, 5.0]), turn)
     world.sim.forward()
     low, high = _extent(world, body)

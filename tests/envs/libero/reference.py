@@ -1,11 +1,13 @@
 """Helper of the LIBERO tests: hf-libero's own environment on any asset folder, without prompts or downloads.
 
-The reference assets are looked for in the folder named by ``VVLA_REFERENCE``, else in ``../shared`` next to the repository.
+The reference assets are looked for in the folder named by ``VVLA_REFERENCE``, else in ``../shared`` next to the repo.
 """
 
 import importlib.util
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +68,21 @@ def _import_libero(assets: Path) -> Any:
     return package
 
 
+@contextmanager
+def kept_assets_path() -> Iterator[None]:
+    """Put hf-libero's asset folder, which is global, back to what it was."""
+    import importlib
+
+    package = importlib.import_module("libero.libero") if "LIBERO_CONFIG_PATH" in os.environ else None
+    before = package._assets_path_cache if package else None
+    try:
+        yield
+    finally:
+        importlib.import_module("libero.libero")._assets_path_cache = before
+
+
 def make_env(task: Task, assets: Path, size: int | None = None, seed: int = 0) -> Any:
-    """A reset hf-libero environment on `assets`; with `size`, it draws pictures of size x size, else it is physics only.
+    """A reset hf-libero environment on `assets`; with `size` (pixels) it draws, else it is physics only.
 
     Fixture positions are drawn from numpy's global generator at reset, so the same seed gives the same fixtures.
     """

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("libero", reason="needs the libero extra (hf-libero)")
 
-from asset_comparison import faults
-from reference import SUITES, Task, init_states, official_assets, tasks
+from tests.envs.libero.asset_comparison import faults
+from tests.envs.libero.reference import SUITES, Task, init_states, official_assets, tasks
 
 pytestmark = [
     pytest.mark.libero,

@@ -74,13 +74,13 @@ def teacher(preset: str, device: torch.device, dtype: torch.dtype) -> Model:
         return seer.decode(seer.act(window, torch.full((len(window),), steps))).joined()
 
     def cached(batch: int) -> Tensor:
-        newest = seer.encode(pictures[:batch].to(dtype), text[:batch], state[:batch])
+        newest = seer.encode(pictures[:batch], text[:batch], state[:batch])
         return answer(torch.cat([past[:batch], newest[:, None]], dim=1))
 
     def uncached(batch: int) -> Tensor:
         count = batch * steps
         repeated = text[:batch].repeat_interleave(steps, dim=0)
-        return answer(seer.encode(pictures[:count].to(dtype), repeated, state[:count]).unflatten(0, (batch, steps)))
+        return answer(seer.encode(pictures[:count], repeated, state[:count]).unflatten(0, (batch, steps)))
 
     count = sum(p.numel() for p in seer.parameters())
     return Model(preset, count, cached, uncached, read=count * dtype.itemsize)

@@ -101,6 +101,21 @@ def test_shapes_of_a_training_pass(seer: Seer) -> None:
     assert seer.imagine(features.foresight).shape == (2, 4, 2, 16, 3 * 64)
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_half_precision(autocast: bool) -> None:
+    torch.manual_seed(0)
+    network = Seer(SMALL).eval()
+    pictures, state = torch.randint(0, 256, (4, 2, 32, 32, 3), dtype=torch.uint8), torch.randn(4, 8)
+    with torch.inference_mode():
+        exact = network.decode(network(network.encode(pictures, network.read(["go"] * 4), state)[None]).action).joined()
+        if not autocast:
+            network, state = network.to(torch.bfloat16), state.to(torch.bfloat16)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            encoded = network.encode(pictures, network.read(["go"] * 4), state)
+            near = network.decode(network(encoded[None]).action).joined()
+    torch.testing.assert_close(near.float(), exact, atol=0.05, rtol=0)
+
+
 def test_the_student_takes_the_heads_by_name(seer: Seer) -> None:
     heads = ActionHeads(SMALL.hidden)
     heads.load_state_dict({n: t for n, t in seer.state_dict().items() if n.startswith(HEADS)})

@@ -27,7 +27,7 @@ class Masking:
         goal: foresight tokens see the state this many steps ahead, in place of language; 0 off (`atten_goal`). Steps
             whose goal lies beyond the window must be left out of the loss.
         hidden: share of the foresight tokens that each step's action tokens cannot see, drawn anew for every
-            forward pass in training mode (`mask_l_obs_ratio`).
+            forward pass (`mask_l_obs_ratio`).
     """
 
     only_foresight: bool = False

@@ -141,9 +141,9 @@ class Seer(ActionHeads):
             pictures: uint8 (n, 2, edge, edge, 3), or float in [0, 255] of that shape.
 
         Returns:
-            float (n, 2, 3, edge, edge).
+            (n, 2, 3, edge, edge), in the network's dtype.
         """
-        return (pictures.movedim(-1, 2) / 255.0 - self.pixel_mean) / self.pixel_std
+        return (pictures.movedim(-1, 2).to(self.pixel_mean.dtype) / 255.0 - self.pixel_mean) / self.pixel_std
 
     def read(self, instructions: Sequence[str]) -> Tensor:
         """Encodes n instructions: (n, text width)."""

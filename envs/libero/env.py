@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vvla_policies.envs.libero.simulator import Simulator
+from vvla_policies.envs.libero.simulator import Simulator, Snapshot
 from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
 from vvla_policies.envs.suite import EnvSettings
 
@@ -60,21 +60,28 @@ class LiberoEnv(ManipulationEnv):
     def _begin(self, task: int, init_state: int, seed: int) -> Outcome:
         if task != self.task.index:
             self._load(task)
+        protocol = self.settings.protocol
+        settle = robosuite_gripper(np.array([0.0] * 6 + [protocol.settle_gripper]))
+        self._stale: Observation | None = None
+        self._steps, self._gripper = 0, 1.0
+        if protocol.starts == "fresh":
+            self.simulator.begin_fresh(seed, settle, protocol.settle_steps)
+            return self._outcome_now(success=False)
+        self.simulator.begin(self._recorded_state(task, init_state), seed)
+        if protocol.first_observation == "before":
+            self._stale = self._observe(self.settings.cameras)
+        for _ in range(protocol.settle_steps):
+            self.simulator.step(settle)
+        return self._outcome_now(success=False)
+
+    def _recorded_state(self, task: int, init_state: int) -> NDArray[np.float64]:
         states = self.suite.init_states(task)
         if not 0 <= init_state < len(states):
             raise VvlaError(
                 f"task {task} of '{self.suite.name}' has initial states 0 to {len(states) - 1}, not {init_state}"
             )
-        protocol = self.settings.protocol
-        self.simulator.begin(states[init_state], seed)
-        self._stale: Observation | None = None
-        self._steps, self._gripper = 0, 1.0
-        if protocol.first_observation == "before":
-            self._stale = self._observe(self.settings.cameras)
-        settle = robosuite_gripper(np.array([0.0] * 6 + [protocol.settle_gripper]))
-        for _ in range(protocol.settle_steps):
-            self.simulator.step(settle)
-        return self._outcome_now(success=False)
+        state: NDArray[np.float64] = states[init_state]
+        return state
 
     def _advance(self, action: NDArray[np.float64]) -> Outcome:
         success = self.simulator.step(robosuite_gripper(action))
@@ -97,12 +104,21 @@ class LiberoEnv(ManipulationEnv):
         obs["gripper_command"] = np.array([self._gripper], dtype=np.float32)
         obs["state"] = state_vector(read["eef_pos"], read["eef_quat"], read["gripper_qpos"])
         if cameras:
-            obs |= self._draw(cameras)
+            obs |= self.draw(cameras)
         return obs  # type: ignore[return-value]
 
-    def _draw(self, cameras: tuple[str, ...]) -> dict[str, NDArray[np.uint8]]:
+    def draw(self, cameras: tuple[str, ...], snapshot: Snapshot | None = None) -> dict[str, NDArray[np.uint8]]:
+        """Pictures as of the last step, or of an earlier one in this episode.
+
+        Args:
+            cameras: observation keys.
+            snapshot: what `simulator.snapshot()` gave after that step.
+
+        Returns:
+            Camera to picture, uint8 (H, W, 3), upright, of the protocol's size.
+        """
         size = self.settings.protocol.image_size
-        with self.simulator.as_read() as (model, data):
+        with self.simulator.as_read(snapshot) as (model, data):
             if self._painter is None:
                 from vvla_policies.envs.libero.drawing import Painter
 
@@ -116,32 +132,10 @@ class LiberoEnv(ManipulationEnv):
         return hashlib.sha256(model.body_pos.tobytes() + model.body_quat.tobytes()).hexdigest()[:12]
 
     def privileged(self) -> dict[str, Any]:
-        """Poses, joints and goal by name, as they are now (not as the sensors last saw them).
+        """Poses, joints and goal by name, as they are now (not as the sensors last saw them); see `privileged.look`."""
+        from vvla_policies.envs.libero.privileged import look
 
-        Returns:
-            "bodies" and "sites": name to (7,) position (m, world frame) and orientation (xyzw); "joints": name of each
-            single-axis joint to its position (rad or m); "goal": LIBERO's predicates, like ["on", "bowl_1", "plate_1"].
-        """
-        import mujoco
-
-        model, data = self.simulator.model, self.simulator.data
-
-        def pose(position: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-            quat = np.empty(4)
-            mujoco.mju_mat2Quat(quat, matrix)
-            return np.concatenate([position, quat[[1, 2, 3, 0]]])
-
-        single = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
-        return {
-            "bodies": {model.body(i).name: pose(data.xpos[i], data.xmat[i]) for i in range(model.nbody)},
-            "sites": {model.site(i).name: pose(data.site_xpos[i], data.site_xmat[i]) for i in range(model.nsite)},
-            "joints": {
-                model.joint(i).name: float(data.qpos[model.jnt_qposadr[i]])
-                for i in range(model.njnt)
-                if model.jnt_type[i] in single
-            },
-            "goal": [list(predicate) for predicate in self.simulator.env.parsed_problem["goal_state"]],
-        }
+        return look(self.simulator)
 
     def close(self) -> None:
         """Frees simulation and OpenGL context."""

@@ -1,0 +1,51 @@
+"""What differs from object to object: where it is grasped and how. Lengths in m, in the object's own frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How an object of a category is grasped.
+
+    Attributes:
+        kind: "across" (fingers on two sides), "rim" (one finger inside, one outside), "point" (a handle or knob) or
+            "slide" (too flat to grasp: closed fingers are put into it).
+        depth: how far below the object's top the grip site goes, at most (across, rim); over what it stands on (slide).
+        centre: of the rim's circle (x, y).
+        radius: of the rim's circle; where the fingers go, from the middle (slide).
+        point: the grip site (point).
+        closing: the direction in which the fingers close (point); None for any.
+        avoid: the heading of a handle on the rim, rad; None if there is none.
+        widest: what the fingers go round, at most (across).
+    """
+
+    kind: str = "across"
+    depth: float = 0.026
+    centre: tuple[float, float] = (0.0, 0.0)
+    radius: float = 0.0
+    point: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    closing: tuple[float, float, float] | None = None
+    avoid: float | None = None
+    widest: float = 0.070
+
+
+ACROSS = Hold()
+HOLDS: dict[str, Hold] = {
+    "akita_black_bowl": Hold("rim", depth=0.014, radius=0.049),
+    "white_bowl": Hold("rim", depth=0.010, radius=0.037),
+    "red_bowl": Hold("rim", depth=0.014, radius=0.049),
+    "glazed_rim_porcelain_ramekin": Hold("rim", depth=0.012, radius=0.042),
+    "plate": Hold("slide", depth=0.019, radius=0.035),
+    "porcelain_mug": Hold("rim", depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
+    "white_yellow_mug": Hold("rim", depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
+    "red_coffee_mug": Hold("rim", depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),
+    "moka_pot": Hold("point", point=(0.0, -0.001, 0.075), closing=None),
+    "chefmate8_frypan": Hold("point", point=(0.145, 0.0, 0.041), closing=(0.0, 1.0, 0.0)),
+}
+
+
+def hold_of(category: str) -> Hold:
+    """How to grasp that category; unknown ones are taken across their narrow side."""
+    return HOLDS.get(category, ACROSS)

@@ -1,0 +1,106 @@
+"""Where to grasp an object: candidates from its category, and the one that is easiest to get to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from vvla_policies.baselines.scripted import gripper
+from vvla_policies.baselines.scripted.categories import Hold, hold_of
+from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading
+from vvla_policies.baselines.scripted.scene import Scene
+
+TABLE_GAP = 0.0125
+"""Height of the grip site over what an object stands on, at least."""
+LEANS = (0.0, 0.4, -0.4, 0.75, -0.75)
+REACH = 0.35
+"""Boxes further from the grasp than this are not looked at."""
+
+
+def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
+    """The best pose of the grip site to grasp an object.
+
+    Args:
+        scene: as it is now.
+        name: of the object.
+        attempt: how often it failed before: the next best that differs is taken.
+    """
+    hold = hold_of(scene.category(name))
+    candidates = list(_candidates(scene, name, hold))
+    others = scene.others(name).near(scene.pose(name).pos, REACH)
+    own = scene.shape(name)
+
+    def cost(pose: Pose) -> float:
+        bumps = 10 * gripper.trouble(pose, others) + 5 * gripper.squeezed(pose, own)
+        return bumps + 0.03 * angle_between(pose.rot, scene.grip.rot) + 0.2 * (1 + pose.rot[2, 2])
+
+    ranked = sorted(candidates, key=cost)
+    best = ranked[0]
+    for _ in range(attempt):
+        ranked = [pose for pose in ranked if _differ(pose, best)] or ranked
+        best = ranked[0]
+    return best
+
+
+def _differ(a: Pose, b: Pose) -> bool:
+    return bool(np.linalg.norm(a.pos - b.pos) > 0.015 or angle_between(a.rot, b.rot) > 0.3)
+
+
+def _candidates(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
+    makers = {"rim": _rim, "point": _point, "across": _across}
+    yield from makers[hold.kind](scene, name, hold)
+
+
+def _height(scene: Scene, name: str, depth: float) -> float:
+    low, high = scene.extent(name)
+    return float(max(high[2] - depth, low[2] + TABLE_GAP))
+
+
+def _rim(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
+    """Fingers on both sides of the wall, closing towards the middle, all round but at the handle."""
+    frame = scene.pose(name)
+    centre = frame.point((*hold.centre, 0.0))
+    for angle in np.arange(0.0, 2 * np.pi, np.pi / 12):
+        if hold.avoid is not None and np.cos(angle - hold.avoid) > 0.8:
+            continue
+        outward = frame.rot @ heading(float(angle))
+        flat = outward - UP * outward[2]
+        at = centre + hold.radius * flat
+        at[2] = _height(scene, name, hold.depth)
+        closing = gripper.nearest_stance(float(np.arctan2(flat[1], flat[0])))
+        for lean in LEANS:
+            yield Pose(at, gripper.stance(closing, lean * np.cross(flat, UP)))
+
+
+def _across(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
+    """Fingers on two sides, over the middle of the object."""
+    frame = scene.pose(name)
+    low, high = scene.local_extent(name)
+    world_low, world_high = scene.extent(name)
+    middle = (world_low + world_high) / 2
+    middle[2] = _height(scene, name, hold.depth)
+    upright = int(np.argmax(np.abs(frame.rot[2])))
+    for side in range(3):
+        if side == upright or high[side] - low[side] > hold.widest:
+            continue
+        axis = frame.rot[:, side]
+        closing = gripper.nearest_stance(float(np.arctan2(axis[1], axis[0])))
+        yield from _leaning(middle, closing)
+
+
+def _point(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
+    """Fingers on two sides of a handle or knob."""
+    frame = scene.pose(name)
+    at = frame.point(hold.point)
+    if hold.closing is None:
+        for angle in np.arange(0.0, np.pi, np.pi / 12):
+            yield from _leaning(at, gripper.nearest_stance(float(angle)))
+        return
+    axis = frame.rot @ np.array(hold.closing)
+    yield from _leaning(at, gripper.nearest_stance(float(np.arctan2(axis[1], axis[0]))))
+
+
+def _leaning(at: Array, closing: float) -> Iterator[Pose]:
+    """Upright, and leaning to either side about the closing axis."""
+    for lean in LEANS:
+        yield Pose(at, gripper.stance(closing, lean * heading(closing)))

@@ -1,0 +1,81 @@
+"""The Panda gripper: shape and stance. Its frame, at the grip site: x is where the fingers close, z where it points."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from vvla_policies.baselines.scripted.geometry import Array, Boxes, Pose, turn
+
+TIP = 0.0095
+"""From the grip site to the ends of the fingers."""
+PALM = 0.031
+"""From the grip site back to the hand."""
+REST = np.pi / 2
+"""Heading of the closing axis at which the last joint is in the middle of what suits it."""
+
+
+def stance(angle: float, lean: Array | None = None) -> Array:
+    """Rotation of a gripper that points down, closing along a heading.
+
+    Args:
+        angle: heading of the closing axis.
+        lean: rotation vector (3,) by which it is tilted afterwards.
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    down = np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
+    if lean is None or not np.any(lean):
+        return down
+    size = float(np.linalg.norm(lean))
+    return turn(lean / size, size) @ down
+
+
+def nearest_stance(angle: float) -> float:
+    """The same closing axis, as a heading within a quarter turn of `REST` (fingers are alike).
+
+    >>> bool(abs(nearest_stance(-0.1) - (np.pi - 0.1)) < 1e-9)
+    True
+    """
+    return float((angle - REST + np.pi / 2) % np.pi + REST - np.pi / 2)
+
+
+def heading_of(rot: Array) -> float:
+    """Heading of the closing axis."""
+    return float(np.arctan2(rot[1, 0], rot[0, 0]))
+
+
+def fingers(opening: float = 0.077) -> Array:
+    """Points (n, 3) on the outside of the fingers, in the gripper's frame."""
+    inner = opening / 2
+    across = (inner, inner + 0.014)
+    low = [(side * x, y, z) for side, x, y, z in product((-1, 1), across, (-0.009, 0.009), (TIP, -0.005))]
+    high = [(side * (inner + 0.026), y, z) for side, y, z in product((-1, 1), (-0.0105, 0.0105), (-0.02, -0.04))]
+    return np.array(low + high)
+
+
+def hand() -> Array:
+    """Points (n, 3) on the outside of the hand, in the gripper's frame."""
+    return np.array(list(product(np.linspace(-0.104, 0.104, 7), (-0.032, 0.0, 0.032), (-0.031, -0.075, -0.12))))
+
+
+FINGERS, HAND = fingers(), hand()
+
+
+def trouble(pose: Pose, boxes: Boxes, margin: float = 0.006, back: tuple[float, ...] = (0.0, 0.04, 0.09)) -> float:
+    """By how much the open gripper runs into boxes at a pose and on its straight way there, m summed over points.
+
+    Args:
+        pose: of the grip site.
+        boxes: what it may run into.
+        margin: distance (m) that counts as too close.
+        back: distances from the pose, against the direction in which the gripper points, at which to look.
+    """
+    shape = np.concatenate([FINGERS, HAND])
+    points = np.concatenate([pose.point(shape - np.array([0.0, 0.0, step])) for step in back])
+    return float(np.clip(margin - boxes.distance(points), 0, None).sum())
+
+
+def squeezed(pose: Pose, boxes: Boxes, margin: float = 0.001) -> float:
+    """By how much the open fingers run into the object that they are to grasp."""
+    points = np.concatenate([pose.point(FINGERS - np.array([0.0, 0.0, step])) for step in (0.0, 0.02)])
+    return float(np.clip(margin - boxes.distance(points), 0, None).sum())

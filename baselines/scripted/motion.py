@@ -1,0 +1,139 @@
+"""Moves and how they are driven: proportional control to a pose, bounded in speed and in change of speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from vvla_policies.baselines.scripted.geometry import Array, Pose, rotation_vector
+from vvla_policies.baselines.scripted.scene import Scene
+
+METRES_PER_UNIT = 0.05
+RADIANS_PER_UNIT = 0.5
+GAIN = 1.6
+"""How far the controller's goal is put ahead of the error; at 1 it is critically damped."""
+TURN_GAIN = 1.3
+MOST_CHANGE = 0.4
+"""Of an action's entry from one step to the next."""
+
+OPEN, CLOSED = 1.0, -1.0
+
+
+@dataclass(frozen=True)
+class Move:
+    """One stretch of motion, over when the gripper is near its pose, or still, or out of time.
+
+    Attributes:
+        pose: where the grip site should go; None stays where it is.
+        grip: the gripper's command, +1 open, -1 closed.
+        near: distance (m) at which the move is over.
+        near_angle: angle (rad) at which it is over.
+        speed: largest translation command, of 1.
+        least: steps before it may be over.
+        most: steps after which it is over in any case.
+        until_still: it is also over when the hand is held up (pushes, lowering).
+        until_shut: it is over when the fingers stop moving.
+        carries: the object that must stay in the hand; if it is lost, the skill is given up.
+        joint: it is also over when that joint has come to `joint_at`, from either side.
+        joint_at: rad or m.
+        label: for reports.
+    """
+
+    pose: Pose | None = None
+    grip: float = OPEN
+    near: float = 0.006
+    near_angle: float = 0.1
+    speed: float = 1.0
+    least: int = 0
+    most: int = 60
+    until_still: bool = False
+    until_shut: bool = False
+    carries: str | None = None
+    joint: str | None = None
+    joint_at: float = 0.0
+    rising: bool = True
+    label: str = ""
+
+
+@dataclass
+class Progress:
+    """How far a move has come.
+
+    Attributes:
+        steps: since it began.
+        start: where the grip site was when it began; what `pose=None` holds.
+        places: the last grip positions, oldest first.
+        openings: the last openings of the fingers.
+    """
+
+    steps: int = 0
+    start: Pose | None = None
+    places: list[Array] = field(default_factory=list)
+    openings: list[float] = field(default_factory=list)
+
+
+def command(move: Move, progress: Progress, scene: Scene, before: Array) -> Array:
+    """The next action of a move.
+
+    Args:
+        move: what to do.
+        progress: how far it has come.
+        scene: as it is now.
+        before: the last action (7,).
+
+    Returns:
+        (7,) in [-1, 1].
+    """
+    target = move.pose or progress.start or scene.grip
+    shift = GAIN * (target.pos - scene.grip.pos) / METRES_PER_UNIT
+    spin = TURN_GAIN * rotation_vector(target.rot @ scene.grip.rot.T) / RADIANS_PER_UNIT
+    wanted = np.concatenate([_within(shift, move.speed), _within(spin, 1.0)])
+    change = wanted - before[:6]
+    smooth = before[:6] + np.clip(change, -MOST_CHANGE, MOST_CHANGE)
+    return np.append(np.clip(smooth, -1.0, 1.0), move.grip)
+
+
+def follow(progress: Progress, scene: Scene) -> None:
+    """Takes in where the gripper is now."""
+    if progress.start is None:
+        progress.start = scene.grip
+    progress.places = [*progress.places[-3:], scene.grip.pos]
+    progress.openings = [*progress.openings[-2:], scene.opening]
+
+
+def over(move: Move, progress: Progress, scene: Scene) -> bool:
+    """Whether a move has come to its end."""
+    if progress.steps < move.least:
+        return False
+    if progress.steps >= move.most:
+        return True
+    if move.joint is not None and (scene.joints[move.joint] >= move.joint_at) == move.rising:
+        return True
+    if move.until_shut:
+        return _at_rest(np.array(progress.openings), 3, 0.0006)
+    if move.until_still and progress.steps >= 6 and _at_rest(np.array(progress.places), 4, 0.0015):
+        return True
+    if move.pose is None:
+        return True
+    away = float(np.linalg.norm(move.pose.pos - scene.grip.pos))
+    twist = float(np.linalg.norm(rotation_vector(move.pose.rot @ scene.grip.rot.T)))
+    return away <= move.near and twist <= move.near_angle
+
+
+def lost(move: Move, scene: Scene) -> bool:
+    """Whether the object that a move carries is no longer in the hand."""
+    if move.carries is None:
+        return False
+    corners = scene.grip.local(scene.shape(move.carries).corners().reshape(-1, 3))
+    low, high = corners.min(axis=0) - 0.02, corners.max(axis=0) + 0.02
+    return bool((low > 0).any() or (high < 0).any())
+
+
+def _at_rest(values: Array, count: int, most: float) -> bool:
+    return len(values) >= count and float(np.abs(values - values[-1]).max()) <= most
+
+
+def _within(vector: Array, most: float) -> Array:
+    """Shortened, if it must be, so that no entry exceeds `most`."""
+    largest = float(np.abs(vector).max())
+    return vector if largest <= most else vector * (most / largest)

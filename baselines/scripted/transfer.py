@@ -1,0 +1,178 @@
+"""Skills that take things from one place to another: reach, grasp, lift, place."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from vvla_policies.baselines.scripted import gripper
+from vvla_policies.baselines.scripted.categories import hold_of
+from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, angle_between, turn
+from vvla_policies.baselines.scripted.grasps import grasp
+from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.scene import Scene
+
+CLEARANCE = 0.025
+HIGHEST = 0.42
+"""Of the grip site over the table while it travels."""
+DROP = 0.006
+"""Gap under an object when the gripper opens."""
+NEARBY = 0.3
+
+
+def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
+    """Reach for an object and grasp it."""
+    at = grasp(scene, name, attempt)
+    back = at.rot @ np.array([0.0, 0.0, -1.0])
+    before = at.moved(0.07 * back)
+    return [
+        *travel(scene, before, OPEN),
+        Move(at.moved(0.03 * back), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}"),
+        Move(at, OPEN, near=0.005, near_angle=0.08, most=25, until_still=True, label=f"reach {name}"),
+        Move(at, CLOSED, least=5, most=14, until_shut=True, label=f"grasp {name}"),
+    ]
+
+
+def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) -> list[Move]:
+    """Up, over and down to a pose, above whatever stands in the way."""
+    without = (carries,) if carries else ()
+    below, radius = _hanging(scene, carries)
+    top = _highest(scene, scene.grip.pos, goal.pos, radius, without)
+    height = max(goal.pos[2], top + below + CLEARANCE)
+    height = min(height, max(goal.pos[2], table(scene) + HIGHEST))
+    moves = []
+    if scene.grip.pos[2] < height - 0.02:
+        up = Pose(np.append(scene.grip.pos[:2], height), scene.grip.rot)
+        moves.append(Move(up, grip, near=0.03, near_angle=9, carries=carries, label="lift"))
+    over = Pose(np.append(goal.pos[:2], height), goal.rot)
+    if np.linalg.norm(over.pos - goal.pos) > 0.01:
+        moves.append(Move(over, grip, near=0.02, near_angle=0.25, carries=carries, label="travel"))
+    moves.append(Move(goal, grip, near=0.015, near_angle=0.15, carries=carries, label="arrive"))
+    return moves
+
+
+def table(scene: Scene) -> float:
+    """Height of the table or floor: the lowest point of all loose objects."""
+    loose = [name for name, known in scene.objects.items() if not known["fixture"] and known["bodies"]]
+    return min(float(scene.extent(name)[0][2]) for name in loose)
+
+
+def _hanging(scene: Scene, name: str | None) -> tuple[float, float]:
+    """How far what is held (or the fingers) reaches below the grip site, and to its sides."""
+    if name is None:
+        return 0.01, 0.05
+    low, high = scene.extent(name)
+    side = float(np.max(np.maximum(np.abs(high - scene.grip.pos), np.abs(low - scene.grip.pos))[:2]))
+    return max(0.01, float(scene.grip.pos[2] - low[2])), max(0.05, min(side, 0.12))
+
+
+def _highest(scene: Scene, start: Array, end: Array, radius: float, without: tuple[str, ...]) -> float:
+    """The highest surface under a straight way and to its sides; -inf over an empty table."""
+    boxes = scene.others(*without)
+    along = end - start
+    along[2] = 0.0
+    length = float(np.linalg.norm(along))
+    steps = start + np.linspace(0.0, 1.0, 2 + int(length / 0.03))[:, None] * along
+    around = radius * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    points = (steps[:, None] + around).reshape(-1, 3)
+    points[:, 2] = 3.0
+    return float(boxes.tops_below(points).max())
+
+
+# --- placing -------------------------------------------------------------------------------------------------------
+
+
+def place(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
+    """Bring what is held to an object or region, lower it, let go, and back off."""
+    goal = _release(scene, name, target, attempt)
+    over = goal.moved(0.05 * UP)
+    return [
+        *travel(scene, over, CLOSED, carries=name),
+        Move(goal, CLOSED, near=0.008, most=30, speed=0.7, until_still=True, carries=name, label=f"lower {name}"),
+        Move(None, OPEN, least=4, most=5, label=f"release {name}"),
+        *retreat(goal),
+    ]
+
+
+def slide(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
+    """Put closed fingers into a flat thing, behind its leading rim, and drag it over the table to a region."""
+    frame = scene.pose(name)
+    way = (scene.region(target)[0].pos - frame.pos) * np.array([1.0, 1.0, 0.0])
+    ahead = way / max(float(np.linalg.norm(way)), 1e-6)
+    hold = hold_of(scene.category(name))
+    low, _ = scene.extent(name)
+    at = np.append((frame.pos + hold.radius * ahead)[:2], low[2] + hold.depth - 0.002 * attempt)
+    start = Pose(at, gripper.stance(gripper.nearest_stance(float(np.arctan2(ahead[1], ahead[0])) + np.pi / 2)))
+    end = start.moved(way)
+    return [
+        *travel(scene, start.moved(0.05 * UP), CLOSED),
+        Move(start, CLOSED, near=0.006, most=20, until_still=True, label=f"touch {name}"),
+        Move(end, CLOSED, near=0.006, speed=0.6, most=80, label=f"drag {name}"),
+        Move(end.moved(0.08 * UP), CLOSED, near=0.03, label="retreat"),
+    ]
+
+
+def retreat(at: Pose, distance: float = 0.09) -> list[Move]:
+    """Back off against the direction in which the gripper points, hand open."""
+    back = at.moved(distance * (at.rot @ np.array([0.0, 0.0, -1.0])))
+    return [Move(back, OPEN, near=0.03, near_angle=9, label="retreat")]
+
+
+def _release(scene: Scene, name: str, target: str, attempt: int) -> Pose:
+    """The grip pose at which to let go of the held object, the least troublesome of many."""
+    held = scene.grip.inverse() @ scene.pose(name)
+    boxes = scene.others(name)
+    points = scene.pose(name).local(scene.shape(name).corners().reshape(-1, 3))
+    middle, half = _target(scene, target)
+    best, least = None, np.inf
+    for k, (dx, dy, spin) in enumerate(_offsets(half, scene.is_object(target))):
+        rot = turn(UP, spin) @ scene.grip.rot
+        lying = rot @ held.rot
+        at = middle + np.array([dx, dy, 0.0])
+        near = boxes.near(at, NEARBY)
+        at[2] = _standing(scene, near, at, points @ lying.T, middle[2] + half[2])
+        grip = Pose(at, lying) @ held.inverse()
+        cost = _placing_cost(grip, Pose(at, lying), points, near) + 0.01 * k / 5 + 0.03 * abs(spin)
+        cost += 0.02 * abs(gripper.nearest_stance(gripper.heading_of(rot)) - gripper.heading_of(rot))
+        if cost < least:
+            best, least = grip, cost
+        if k == 0 and cost < 0.02:
+            break
+    assert best is not None
+    return best
+
+
+def _target(scene: Scene, target: str) -> tuple[Array, Array]:
+    """Centre (3,) and half lengths (3,) along the world's axes of where an object's origin should go."""
+    if scene.is_object(target):
+        low, high = scene.extent(target)
+        middle = scene.pose(target).pos.copy()
+        return np.append(middle[:2], (low[2] + high[2]) / 2), np.append(np.zeros(2), (high[2] - low[2]) / 2 + 0.05)
+    frame, half = scene.region(target)
+    return frame.pos.copy(), np.abs(frame.rot @ half)
+
+
+def _offsets(half: Array, centred: bool) -> list[tuple[float, float, float]]:
+    """Shifts (x, y) within a target and turns about the vertical to try, best first."""
+    spins = [0.0, *(sign * angle for angle in np.arange(1, 7) * np.pi / 12 for sign in (1, -1))]
+    if centred:
+        return [(0.0, 0.0, spin) for spin in spins]
+    room = np.clip(half[:2] - 0.015, 0, None)
+    grid = sorted(product((0.0, 0.5, -0.5, 1.0, -1.0), repeat=2), key=lambda g: abs(g[0]) + abs(g[1]))
+    return [(g[0] * room[0], g[1] * room[1], spin) for g in grid for spin in spins]
+
+
+def _standing(scene: Scene, boxes: Boxes, at: Array, points: Array, ceiling: float) -> float:
+    """Height of an object's origin when it stands on what is below it, plus a small gap."""
+    lowest = float(points[:, 2].min())
+    soles = points[points[:, 2] < lowest + 0.006] * np.array([0.8, 0.8, 0.0]) + np.append(at[:2], ceiling)
+    ground = float(boxes.tops_below(soles).max())
+    return max(ground, table(scene)) - lowest + DROP
+
+
+def _placing_cost(grip: Pose, obj: Pose, points: Array, boxes: Boxes) -> float:
+    """How much object and gripper would run into things when letting go, and just above."""
+    bumps = 10 * gripper.trouble(grip, boxes, back=(0.0, 0.05))
+    for rise in (0.004, 0.04):
+        bumps += 10 * float(np.clip(0.002 - boxes.distance(obj.point(points) + rise * UP), 0, None).sum())
+    return bumps + 0.05 * angle_between(obj.rot, obj.rot)

@@ -85,3 +85,9 @@ def test_the_tokenizer_is_made_the_same_each_time() -> None:
 def test_a_missing_tokenizer_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(VvlaError, match="no tokenizer at"):
         load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_comes_from_its_folder(tmp_path: Path) -> None:
+    instruction_tokenizer().save_pretrained(tmp_path)
+    text = "<|im_start|>user\n put the bowl on the stove <|im_end|>\n"
+    assert load_tokenizer(tmp_path)(text)["input_ids"] == instruction_tokenizer()(text)["input_ids"]

@@ -17,7 +17,7 @@ from vvla_policies.student.config import PRESETS, get_preset
 from vvla_policies.student.inspection import inspect_checkpoint
 from vvla_policies.student.network import build_student
 from vvla_policies.student.policy import StudentPolicy
-from vvla_policies.student.weights import load_parts, load_published, load_student, make_card, save_student
+from vvla_policies.student.weights import config_of, load_parts, load_published, load_student, make_card, save_student
 
 LAYER = "model.layers.1.mlp.up_proj.weight"
 FUSED = "model.vision_tower.vision_tower.encoder.layers.0.attn.qkv.weight"
@@ -134,6 +134,13 @@ def test_transformers_internvl_folders_fit_the_stand_in(tmp_path: Path) -> None:
     assert torch.equal(student.projector[1].weight, whole.model.multi_modal_projector.linear_1.weight)
     ours, theirs = student.vision.encoder.layer[0], whole.model.vision_tower.encoder.layer[0]
     assert torch.equal(ours.attention.q_proj.weight, theirs.attention.q_proj.weight)
+    changes = {"tokenizer": "instructions", "image_size": 28}
+    acting = StudentPolicy(preset="base", base=str(tmp_path), benchmark="calvin", config=changes)
+    assert acting.student.config.decoder_width == 1024
+    assert acting.student.config.visual_tokens == config.visual_tokens
+    assert torch.equal(acting.student.projector[1].weight, student.projector[1].weight)
+    with pytest.raises(VvlaError, match="no vision-language model of transformers"):
+        config_of(write_folder(tmp_path, {"x": torch.zeros(1)}, shards=1).parent)
 
 
 def test_a_published_file_must_be_told_its_benchmark(tmp_path: Path) -> None:

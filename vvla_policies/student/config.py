@@ -70,7 +70,8 @@ class StudentConfig:
     @property
     def patch(self) -> int:
         """Edge of a patch, px."""
-        return int(self.vision["patch_size"])
+        size = self.vision["patch_size"]
+        return int(size if isinstance(size, int) else size[0])
 
     @property
     def grid(self) -> int:

@@ -18,11 +18,11 @@ from vvla_policies.inputs import Inputs, pictures, proprioception
 from vvla_policies.observation import Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
 from vvla_policies.pretrained import ModelCard, fingerprint, locate
-from vvla_policies.student.config import get_preset
+from vvla_policies.student.config import StudentConfig, get_preset
 from vvla_policies.student.network import Student, build_student
 from vvla_policies.student.reading import Passage, Past, in_lanes, read
 from vvla_policies.student.tokens import ACTION, ChatLayout, load_tokenizer
-from vvla_policies.student.weights import is_ours, load_published, load_student, make_card
+from vvla_policies.student.weights import config_of, is_ours, load_published, load_student, make_card
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Settings = TypeVar("Settings", Inputs, Execution)
@@ -59,7 +59,8 @@ class StudentPolicy(BatchedPolicy):
 
     Args:
         checkpoint: folder or hub id of a student of ours, or a published VITA-VLA file; None for random weights.
-        preset: the architecture, where the checkpoint has no card: "vita-1.5-7b", "internvl-1b" or "vita-mini".
+        preset: the architecture, where the checkpoint has no card: "vita-1.5-7b", "internvl-1b", "vita-mini", or
+            "base" for that of `base`, an InternVL of any size.
         benchmark: "libero" or "calvin": whose conventions and settings apply; by default the checkpoint's own.
         base: folder or hub id of the vision-language model, for published checkpoints that lack it.
         teacher: Seer checkpoint whose action decoder is used, for published checkpoints that lack it.
@@ -103,7 +104,7 @@ class StudentPolicy(BatchedPolicy):
         else:
             if checkpoint and benchmark is None:
                 raise VvlaError(f"{checkpoint} does not say which benchmark it acts in; add benchmark=libero or calvin")
-            student = build_student(get_preset(preset, benchmark, **(config or {})), seed, **where)
+            student = build_student(_architecture(preset, base, benchmark, dict(config or {})), seed, **where)
             card = make_card(student.config, benchmark or "libero")
             load_published(student, checkpoint, base, teacher)
         if compile:
@@ -206,6 +207,15 @@ class StudentPolicy(BatchedPolicy):
         hidden = torch.stack([told[q.places] for q, (told, _) in zip(questions, results, strict=True)])
         predictions = self.student.decide(hidden).actions.joined().float().cpu().numpy()
         return [(prediction, past) for prediction, (_, past) in zip(predictions, results, strict=True)]
+
+
+def _architecture(preset: str, base: str | None, benchmark: str | None, changes: dict[str, Any]) -> StudentConfig:
+    """The preset, or that of the base; the base's own tokenizer, unless the preset has the small one."""
+    if base and preset == "base":
+        return config_of(base, benchmark, **changes)
+    config = get_preset(preset, benchmark, **changes)
+    own = base and "tokenizer" not in changes and config.tokenizer != "instructions"
+    return replace(config, tokenizer=str(base)) if own else config
 
 
 def _changed(base: Settings, changes: dict[str, Any]) -> Settings:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vvla_policies.errors import VvlaError
+from vvla_policies.huggingface import import_transformers
 from vvla_policies.pretrained import (
     CARD,
     ModelCard,
@@ -26,7 +27,7 @@ from vvla_policies.pretrained import (
     save_pretrained,
     weight_files,
 )
-from vvla_policies.student.config import StudentConfig, default_execution, default_inputs
+from vvla_policies.student.config import DECODER_WIDTHS, StudentConfig, default_execution, default_inputs
 from vvla_policies.student.formats import Format, recognise
 from vvla_policies.student.network import Student, build_student
 from vvla_policies.teacher.weights import load_heads
@@ -72,6 +73,37 @@ def load_student(
     student = build_student(StudentConfig.from_json(card.config), dtype=dtype, device=device, attention=attention)
     fit(student, read_tensors(source), source)
     return student, card
+
+
+def config_of(base: str | Path, benchmark: str | None = None, **changes: Any) -> StudentConfig:
+    """The configuration of a student around an InternVL of any size, in the format of `transformers`.
+
+    Args:
+        base: folder or hub id; its `config.json` is read.
+        benchmark: whose teacher's decoder is reused; LIBERO's if None.
+        **changes: fields of `StudentConfig`.
+
+    Raises:
+        VvlaError: it is no such model.
+    """
+    path = locate(base)
+    try:
+        whole = import_transformers().AutoConfig.from_pretrained(path)
+        told = {part: getattr(whole, f"{part}_config").to_dict() for part in ("vision", "text")}
+    except (OSError, ValueError, AttributeError) as error:
+        raise VvlaError(f"{base} is no vision-language model of transformers: {str(error).splitlines()[0]}") from error
+    vision, language = ({k: v for k, v in part.items() if "dtype" not in k} for part in told.values())
+    fields: dict[str, Any] = {
+        "preset": str(base),
+        "vision": vision,
+        "language": language,
+        "tokenizer": str(base),
+        "decoder_width": DECODER_WIDTHS[benchmark or "libero"],
+        "shuffle": round(1 / getattr(whole, "downsample_ratio", 1)),
+        "feature_scale": 1.0,
+        "projector": "norm_mlp",
+    }
+    return StudentConfig(**{**fields, **changes})
 
 
 def load_published(

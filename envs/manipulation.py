@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -61,6 +61,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     Attributes:
         settings: protocol, assets and cameras.
         task: the current task.
+        watcher: called after every step with the executed action, float64 (7,) in [-1, 1], and the outcome; None for
+            nobody. It must leave the episode as it is.
         seconds: wall time spent so far in "reset", "physics" and "drawing"; the harness reads and clears it.
     """
 
@@ -70,6 +72,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.settings = settings
         self.task = task
         self.render_mode = render_mode
+        self.watcher: Callable[[NDArray[np.float64], Outcome], None] | None = None
         self.seconds = {"reset": 0.0, "physics": 0.0, "drawing": 0.0}
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float32)
         height, width = settings.protocol.image_size
@@ -131,6 +134,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         with self._timed("physics"):
             outcome = self._advance(within)
         self._outcome = replace(outcome, clipped=int(np.any(within != wanted)))
+        if self.watcher is not None:
+            self.watcher(within, self._outcome)
         return self._outcome
 
     def observe(self) -> Observation:

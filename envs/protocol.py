@@ -27,6 +27,8 @@ class Protocol:
         image_size: (height, width) of the third-person and of the wrist picture as rendered, px.
         trials: episodes per task in the published evaluations.
         source: where the values were read.
+        starts: "recorded": episodes begin in the benchmark's recorded initial states. "fresh": in a new draw from the
+            task's own placement regions, a function of the episode's seed, settled before the episode begins.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Protocol:
     image_size: tuple[int, int]
     trials: int
     source: str
+    starts: Literal["recorded", "fresh"] = "recorded"
 
     def steps(self, suite: str) -> int:
         """The step limit of a suite.
@@ -54,7 +57,10 @@ class Protocol:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a record."""
-        return {**asdict(self), "max_steps": dict(self.max_steps), "image_size": list(self.image_size)}
+        data = {**asdict(self), "max_steps": dict(self.max_steps), "image_size": list(self.image_size)}
+        if self.starts == "recorded":  # as in records that are older than this field
+            del data["starts"]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Protocol:
@@ -94,6 +100,10 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "libero", "libero", _libero_steps(600, 600, 600, 600, 600), 5, 0.0, "after", (128, 128), 20,
             "LIBERO's own evaluation (arXiv 2306.03310)",
+        ),
+        Protocol(
+            "fresh", "libero", _libero_steps(220, 280, 300, 520, 400), 10, 0.0, "after", (128, 128), 50,
+            "this package: new draws of the start, for demonstrations; openvla's step limits", "fresh",
         ),
     )
 }  # fmt: skip

@@ -40,6 +40,9 @@ READ_FIELDS = (  # what proprioception and pictures are made of
     *("qpos", "xpos", "xquat", "xmat", "xipos", "ximat", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat"),
     *("cam_xpos", "cam_xmat", "light_xpos", "light_xdir"),
 )
+SITE_RGBA = "site_rgba"
+
+Snapshot = dict[str, NDArray[Any]]
 
 
 class Sampler:
@@ -112,18 +115,18 @@ class Simulator:
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)
         self.substeps = int(self.env.control_timestep / self.env.model_timestep)
 
-    def begin(self, state: NDArray[np.float64], seed: int) -> None:
+    def begin(self, state: NDArray[np.float64] | None, seed: int) -> None:
         """Resets, places what is random by `seed`, and goes to a recorded state.
 
         Args:
-            state: (1 + nq + nv,): time, qpos, qvel.
+            state: (1 + nq + nv,): time, qpos, qvel; None to stay where the placement of the objects, too, falls.
             seed: for the placement of the fixtures.
         """
         env = self.env
         del env.object_property_initializers[self._initializers :]  # every reset adds to them, and each draws
         with _assets_at(self.assets), numpy_seed(seed):
             _reset(env)
-        env.sim.set_state_from_flattened(state)
+        env.sim.set_state_from_flattened(self.state() if state is None else state)
         env.sim.forward()
         env._check_success()  # noqa: SLF001 - robosuite's own protocol between classes
         env._post_process()  # noqa: SLF001
@@ -132,6 +135,22 @@ class Simulator:
         self.data = env.sim.data._data  # noqa: SLF001
         self.reading = self._mujoco.MjData(self.model)
         self._read()
+
+    def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int) -> None:
+        """Begins in a new draw from the task's placement regions, at rest.
+
+        After settling the simulation begins once more, in the state it came to: that state (and the seed, for the
+        fixtures) is then all there is to know, and whoever begins there gets the same episode, bit for bit.
+
+        Args:
+            seed: for the placement of everything.
+            settle: (7,), in robosuite's convention, executed until things are at rest.
+            steps: so many times.
+        """
+        self.begin(None, seed)
+        for _ in range(steps):
+            self.step(settle)
+        self.begin(self.state(), seed)
 
     def step(self, action: NDArray[np.float64]) -> bool:
         """One control step of physics.
@@ -170,15 +189,25 @@ class Simulator:
             "joint_pos": data.qpos[robot._ref_joint_pos_indexes],  # noqa: SLF001
         }
 
+    def snapshot(self) -> Snapshot:
+        """A copy of all that pictures of the last reading are made of, to draw them later in the same episode."""
+        return {**{field: getattr(self.reading, field).copy() for field in READ_FIELDS}, SITE_RGBA: self._site_rgba}
+
     @contextlib.contextmanager
-    def as_read(self) -> Iterator[tuple[Any, Any]]:
-        """(MjModel, MjData) as they were at the last reading, for drawing."""
-        now = self.model.site_rgba.copy()
-        self.model.site_rgba[:] = self._site_rgba
+    def as_read(self, snapshot: Snapshot | None = None) -> Iterator[tuple[Any, Any]]:
+        """(MjModel, MjData) as they were at the last reading or at a snapshot of this episode, for drawing."""
+        now, latest = self.model.site_rgba.copy(), self.snapshot()
+        self._recall(latest if snapshot is None else snapshot)
         try:
             yield self.model, self.reading
         finally:
+            self._recall(latest)
             self.model.site_rgba[:] = now
+
+    def _recall(self, snapshot: Snapshot) -> None:
+        for field in READ_FIELDS:
+            getattr(self.reading, field)[:] = snapshot[field]
+        self.model.site_rgba[:] = snapshot[SITE_RGBA]
 
     def close(self) -> None:
         """Frees the simulation."""

@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from vvla_policies.evaluation.schedule import Queue
 from vvla_policies.evaluation.slots import LocalSlot, RemoteSlot, Slot
 from vvla_policies.evaluation.storage import RunFolder, now
 from vvla_policies.evaluation.transport import block_size
+from vvla_policies.evaluation.worker import Scene
 from vvla_policies.policy import PolicyCard
 
 
@@ -115,7 +116,33 @@ class Silent:
 SILENT = Silent()
 
 
-def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
+class Course:
+    """What a run does besides running a fixed list of episodes; this one does nothing."""
+
+    def scene(self, scene: Scene) -> Scene:
+        """The scene of a suite, changed if need be, before anything is run."""
+        return scene
+
+    def todo(self, keys: Sequence[EpisodeKey], folder: RunFolder) -> list[EpisodeKey]:
+        """Which episodes to run now.
+
+        Args:
+            keys: planned and not recorded yet.
+            folder: the run's folder with all its records.
+        """
+        del folder
+        return list(keys)
+
+    def after(self, record: EpisodeRecord) -> Sequence[EpisodeKey]:
+        """Episodes to run because of how one went; called when it is recorded."""
+        del record
+        return ()
+
+
+PLAIN = Course()
+
+
+def evaluate(request: Request, reporter: Reporter = SILENT, course: Course = PLAIN) -> Run:
     """Runs what is not recorded yet and returns the whole run.
 
     Episodes that fail are recorded with their error. After Ctrl-C or SIGTERM the folder can be resumed by the same
@@ -125,6 +152,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
     Args:
         request: what to run.
         reporter: hears of progress; silent by default.
+        course: what else is done.
 
     Raises:
         VvlaError: something that the user can mend, in one line: an unknown name, a policy that does not fit the
@@ -139,6 +167,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
             host.card, request.suites, request.tasks, request.episodes, request.seed,
             request.protocol, request.assets, request.shard,
         )  # fmt: skip
+        prepared = replace(prepared, scenes={name: course.scene(scene) for name, scene in prepared.scenes.items()})
         workers = _workers(request, len(prepared.keys))
         folder = RunFolder(
             request.out or default_folder(request, prepared),
@@ -149,7 +178,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT) -> Run:
         )
         stack.callback(lambda: reporter.closed(folder.run()))
         stack.enter_context(folder)
-        _run(request, prepared, host, folder, workers, reporter, interrupts)
+        _run(request, prepared, host, folder, workers, reporter, interrupts, course)
     return folder.run()
 
 
@@ -176,24 +205,28 @@ def _run(
     workers: int,
     reporter: Reporter,
     interrupts: Interrupts,
+    course: Course,
 ) -> None:
     for warning in folder.warnings:
         reporter.warning(warning)
     done = list(folder.records.values())
     kept = {record.key for record in done if not (request.retry_errors and record.error)}
-    todo = [key for key in prepared.keys if key not in kept]
+    todo = course.todo([key for key in prepared.keys if key not in kept], folder)
+    queue = Queue(todo)
     reporter.planned(folder.path, folder.manifest, todo, done)
 
     def save(record: EpisodeRecord, actions: NDArray[np.float32]) -> None:
         with interrupts.put_off():
             folder.append(record, actions)
+            for key in course.after(record):
+                queue.put(key)
         reporter.finished(record)
 
     count = 0 if request.workers == 0 else min(workers, len(todo))
     with _slots(count, prepared, interrupts) as slots:
         batch_size = request.batch_size or max(1, workers)
         engine = Engine(
-            prepared.suites, prepared.scenes, Queue(todo), host, slots, save, reporter.started,
+            prepared.suites, prepared.scenes, queue, host, slots, save, reporter.started,
             batch_size, request.stall_seconds,
         )  # fmt: skip
         engine.run()

@@ -25,11 +25,15 @@ class Queue:
     def __init__(self, keys: Iterable[EpisodeKey]) -> None:
         self._left: dict[Group, deque[EpisodeKey]] = {}
         for key in keys:
-            self._left.setdefault(group_of(key), deque()).append(key)
+            self.put(key)
         self._holders: Counter[Group] = Counter()
 
     def __len__(self) -> int:
         return sum(map(len, self._left.values()))
+
+    def put(self, key: EpisodeKey) -> None:
+        """One more episode."""
+        self._left.setdefault(group_of(key), deque()).append(key)
 
     def take(self, last: EpisodeKey | None = None) -> EpisodeKey | None:
         """The next episode for a slot.

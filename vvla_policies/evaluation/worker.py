@@ -10,7 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vvla_policies.envs.suite import EnvSettings, load_suite
 from vvla_policies.errors import VvlaError
@@ -33,11 +36,26 @@ class Scene:
         address: the name that `load_suite` takes.
         settings: protocol, assets, cameras.
         privileged: whether the policy is shown the simulator's own state.
+        witness: makes what watches the episodes in the worker, None for nothing; it is pickled.
     """
 
     address: str
     settings: EnvSettings
     privileged: bool = False
+    witness: Callable[[ManipulationEnv], Witness] | None = None
+
+
+class Witness(Protocol):
+    """Sees every step of an episode beside the simulator, and may keep what it saw; an exception ends the episode."""
+
+    def begin(self, key: EpisodeKey) -> None:
+        """An episode has begun; whatever came before it is over."""
+
+    def step(self, action: NDArray[np.float64], outcome: Outcome) -> None:
+        """See `ManipulationEnv.watcher`."""
+
+    def end(self, outcome: Outcome) -> None:
+        """The episode is over and has not been recorded yet."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,7 @@ class Stage:
         self._publish = publish
         self._scene: Scene | None = None
         self._env: ManipulationEnv | None = None
+        self._witness: Witness | None = None
         self._fixtures = ""
         self._building = False
 
@@ -145,19 +164,26 @@ class Stage:
         self.close()
         self._scene = order.scene
         self._env = load_suite(order.scene.address).make_env(order.scene.settings, order.key.task)
+        self._witness = order.scene.witness(self._env) if order.scene.witness is not None else None
         self._building = False
         return self._env, time.perf_counter() - start
 
     def _begin(self, env: ManipulationEnv, spent: float, key: EpisodeKey) -> Turn:
         env.seconds.update(dict.fromkeys(env.seconds, 0.0))
+        env.watcher = None
         outcome = env.start(key.task, key.init_state, key.stream("env"))
         env.seconds["reset"] += spent
+        if self._witness is not None:
+            self._witness.begin(key)
+            env.watcher = self._witness.step
         self._fixtures = env.fixtures_hash()
         return self._turn(env, outcome, 0)
 
     def _turn(self, env: ManipulationEnv, outcome: Outcome, executed: int) -> Turn:
         assert self._scene is not None
         observation = None
+        if outcome.over and self._witness is not None:
+            self._witness.end(outcome)
         if not outcome.over:
             observation = self._publish(env.observe(), self._scene.settings)
             if self._scene.privileged:

@@ -41,5 +41,5 @@ def test_import_is_fast():
 
 
 def test_importing_the_package_changes_no_environment_variable():
-    code = "import os; b = dict(os.environ); import vvla_policies, vvla_policies.envs; print(b == dict(os.environ))"
+    code = "import os, gymnasium; b = dict(os.environ); import vvla_policies, vvla_policies.envs; print(b == dict(os.environ))"
     assert run(code).strip() == "True"

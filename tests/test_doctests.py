@@ -7,10 +7,10 @@ import importlib
 import pkgutil
 
 import pytest
-
-import vvla_policies
 import vvla_policies.baselines
 import vvla_policies.envs
+
+import vvla_policies
 
 PACKAGES = (vvla_policies, vvla_policies.envs, vvla_policies.baselines)
 NAMES = sorted({m.name for p in PACKAGES for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")})

@@ -41,5 +41,8 @@ def test_import_is_fast():
 
 
 def test_importing_the_package_changes_no_environment_variable():
-    code = "import os, gymnasium; b = dict(os.environ); import vvla_policies, vvla_policies.envs; print(b == dict(os.environ))"
+    code = (
+        "import os, gymnasium; before = dict(os.environ)\n"
+        "import vvla_policies, vvla_policies.envs; print(before == dict(os.environ))"
+    )
     assert run(code).strip() == "True"

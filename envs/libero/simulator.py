@@ -10,8 +10,8 @@ What this does differently from `OffScreenRenderEnv`, and why the result is the 
 - robosuite's control step computes the same positions three times per substep (`mj_forward`, the controller's own
   `mj_forward`, `mj_step`). They are computed once; the constraint solver, which starts from where it ended the last
   time, runs three times as before.
-- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it. hf-libero's list
-  of what to open or turn on grows with every reset, and with it the number of draws; it is cut back to its first length.
+- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it. hf-libero's
+  list of what to open or turn on grows with every reset, and with it the number of draws; it is cut back each time.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vvla_policies import __version__
-from vvla_policies.cli import assets, doctor, evaluate, listing, merge, replay, table, videos, weights
+from vvla_policies.cli import assets, demos, doctor, evaluate, listing, merge, replay, table, videos, weights
 from vvla_policies.cli.console import out
 
 app = typer.Typer(
@@ -47,4 +47,5 @@ app.command("policies")(listing.policies)
 app.command("suites")(listing.suites)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
+app.add_typer(demos.app, name="demos")
 app.add_typer(weights.app, name="weights")

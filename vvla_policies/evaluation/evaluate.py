@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -123,15 +123,16 @@ class Course:
         """The scene of a suite, changed if need be, before anything is run."""
         return scene
 
-    def todo(self, keys: Sequence[EpisodeKey], folder: RunFolder) -> list[EpisodeKey]:
+    def todo(self, keys: Sequence[EpisodeKey], kept: Collection[EpisodeKey], folder: RunFolder) -> list[EpisodeKey]:
         """Which episodes to run now.
 
         Args:
-            keys: planned and not recorded yet.
+            keys: planned.
+            kept: recorded, and not to be run again.
             folder: the run's folder with all its records.
         """
         del folder
-        return list(keys)
+        return [key for key in keys if key not in kept]
 
     def after(self, record: EpisodeRecord) -> Sequence[EpisodeKey]:
         """Episodes to run because of how one went; called when it is recorded."""
@@ -211,7 +212,7 @@ def _run(
         reporter.warning(warning)
     done = list(folder.records.values())
     kept = {record.key for record in done if not (request.retry_errors and record.error)}
-    todo = course.todo([key for key in prepared.keys if key not in kept], folder)
+    todo = course.todo(prepared.keys, kept, folder)
     queue = Queue(todo)
     reporter.planned(folder.path, folder.manifest, todo, done)
 

@@ -1,0 +1,183 @@
+"""What files of demonstrations hold: a row per file, and a contact sheet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvla_policies.distill.conversions import PICTURES, flipped
+from vvla_policies.distill.demos.files import opened
+from vvla_policies.distill.demos.layout import FACTS, SUFFIX
+from vvla_policies.errors import RecordError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from vvla_policies.evaluation.records import Run
+
+SHEET_ROWS = 25
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file of demonstrations at a glance.
+
+    Attributes:
+        path: the file.
+        instruction: the task in words.
+        steps: length of each demonstration, in the file's order.
+        size: (height, width) of the pictures, px.
+        disturbed: share of steps that are not the expert's own, None if the file does not say.
+        made: the `vvla` attribute, {} for other files.
+        bytes: on the disk.
+    """
+
+    path: Path
+    instruction: str
+    steps: tuple[int, ...]
+    size: tuple[int, int]
+    disturbed: float | None
+    made: dict[str, Any]
+    bytes: int
+
+
+def find_files(path: Path) -> list[Path]:
+    """The files of demonstrations at a path: itself, or all below a folder, sorted.
+
+    Raises:
+        RecordError: there are none.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.rglob(f"*{SUFFIX}") if not p.name.startswith("."))
+    if not found:
+        raise RecordError(f"there are no demonstrations (*{SUFFIX}) in {path}")
+    return found
+
+
+def contents(path: Path) -> Contents:
+    """Looks into a file.
+
+    Raises:
+        RecordError: it is no file of demonstrations.
+    """
+    with opened(path) as file:
+        data = file["data"]
+        names = demo_names(data)
+        if not names:
+            raise RecordError(f"{path} holds no demonstrations")
+        steps = tuple(int(data[name]["actions"].shape[0]) for name in names)
+        pushed = [data[name]["disturbed"][()].mean() for name in names if "disturbed" in data[name]]
+        shape = data[names[0]]["obs"][PICTURES["image"]].shape
+        return Contents(
+            path=path,
+            instruction=instruction(path, data.attrs),
+            steps=steps,
+            size=(shape[1], shape[2]),
+            disturbed=float(np.average(pushed, weights=steps)) if len(pushed) == len(steps) else None,
+            made=json.loads(data.attrs.get(FACTS, "{}")),
+            bytes=path.stat().st_size,
+        )
+
+
+def demo_names(data: Any) -> list[str]:
+    """The groups of a file's demonstrations, in the order of their numbers."""
+    return sorted((name for name in data if name.startswith("demo_")), key=lambda name: int(name[5:]))
+
+
+def instruction(path: Path, attributes: Any) -> str:
+    """The instruction that evaluation gives for the file's task.
+
+    Args:
+        path: of the file; "<task>_demo.hdf5", as LIBERO names them, tells the task.
+        attributes: of `data`; what they say counts only where the name does not tell.
+    """
+    from vvla_policies.envs.libero.suites import instruction_of
+
+    made = json.loads(attributes.get(FACTS, "{}"))
+    if "instruction" in made:
+        return str(made["instruction"])
+    if path.name.endswith(SUFFIX) and "_" in path.name.removesuffix(SUFFIX):
+        return instruction_of(path.name.removesuffix(SUFFIX))
+    told = json.loads(attributes.get("problem_info", "{}")).get("language_instruction", "")
+    return "".join(told).strip().strip('"')
+
+
+def contact_sheet(path: Path, title: str = "") -> Image.Image:
+    """A row for each of the file's first demonstrations: pictures from its first to its last step.
+
+    Raises:
+        RecordError: it is no file of demonstrations.
+    """
+    from vvla_policies.evaluation import captions
+
+    with opened(path) as file:
+        data = file["data"]
+        told = instruction(path, data.attrs)
+        rows = []
+        for name in demo_names(data)[:SHEET_ROWS]:
+            count = data[name]["actions"].shape[0]
+            at = np.linspace(0, count - 1, COLUMNS).round().astype(int)
+            shown = [flipped(data[name]["obs"][PICTURES["image"]][k]) for k in at]
+            shown.append(flipped(data[name]["obs"][PICTURES["wrist_image"]][at[COLUMNS // 2]]))
+            rows.append((shown, captions.Caption(told, f"{path.parent.name}/{name}, {count} steps", "")))
+    return captions.contact_sheet(title or path.name.removesuffix(SUFFIX), rows)
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """How the demonstrations of a task came about.
+
+    Attributes:
+        suite: name.
+        task: number.
+        instruction: in words.
+        demos: demonstrations in the file.
+        attempts: episodes of the expert.
+        successes: of them.
+        errors: episodes that ended in an error.
+        mean_steps: of the demonstrations.
+        bytes: of the file.
+    """
+
+    suite: str
+    task: int
+    instruction: str
+    demos: int
+    attempts: int
+    successes: int
+    errors: int
+    mean_steps: float
+    bytes: int
+
+
+def summary(run: Run, files: dict[tuple[str, int], Path]) -> list[TaskSummary]:
+    """A row for each task of a run.
+
+    Args:
+        run: of all attempts.
+        files: (suite, task) to the file of its demonstrations, which need not exist.
+    """
+    rows = []
+    for group, path in files.items():
+        records = [record for record in run.records if (record.suite, record.task) == group]
+        held = contents(path) if path.exists() else None
+        rows.append(
+            TaskSummary(
+                suite=group[0],
+                task=group[1],
+                instruction=records[0].instruction if records else "",
+                demos=len(held.steps) if held else 0,
+                attempts=len(records),
+                successes=sum(record.success for record in records),
+                errors=sum(record.error is not None for record in records),
+                mean_steps=float(np.mean(held.steps)) if held else 0.0,
+                bytes=held.bytes if held else 0,
+            )
+        )
+    return rows

@@ -13,7 +13,7 @@ from tests.envs.libero.reference import Task, init_states, kept_assets_path, mak
 
 METRES, DEGREES = 0.01, 10.0
 THROWN = 0.02  # an object that slides this far, or tips, while settling on the official assets starts inside something
-# The initial states drop this bowl into an open drawer, where it may lean on the cabinet's edge for seconds before it lies
+# The initial states drop this bowl into an open drawer, where it may lean on the cabinet for seconds before it lies
 # flat: it leans in 4 of 50 states on the official assets and in 7 on the primitive ones.
 DRAWER_BOWL = "pick_up_the_black_bowl_in_the_top_drawer_of_the_wooden_cabinet_and_place_it_on_the_plate"
 LOOSER = {("libero_spatial", DRAWER_BOWL, "akita_black_bowl_1"): (0.02, 20.0)}

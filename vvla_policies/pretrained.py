@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import tempfile
 import zipfile
@@ -20,6 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from vvla_policies.errors import MissingExtraError, VvlaError
+
+_log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -232,6 +235,11 @@ def listing(names: Iterable[str], most: int = 8) -> str:
     names = list(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
+
+
+def warn_of_random_weights(policy: str) -> None:
+    """Says once, where the user sees it, that a policy knows nothing."""
+    _log.warning("policy '%s' has random weights: name trained ones with --checkpoint", policy)
 
 
 def fingerprint(tensors: Mapping[str, Tensor]) -> str:

@@ -17,7 +17,7 @@ from vvla_policies.huggingface import import_transformers
 from vvla_policies.inputs import Inputs, pictures, proprioception
 from vvla_policies.observation import Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
-from vvla_policies.pretrained import ModelCard, fingerprint, locate
+from vvla_policies.pretrained import ModelCard, fingerprint, locate, warn_of_random_weights
 from vvla_policies.student.config import StudentConfig, get_preset
 from vvla_policies.student.network import Student, build_student
 from vvla_policies.student.reading import Passage, Past, in_lanes, read
@@ -107,6 +107,8 @@ class StudentPolicy(BatchedPolicy):
             student = build_student(_architecture(preset, base, benchmark, dict(config or {})), seed, **where)
             card = make_card(student.config, benchmark or "libero")
             load_published(student, checkpoint, base, teacher)
+            if checkpoint is None:
+                warn_of_random_weights("student")
         if compile:
             student.vision.compile()
             student.language.compile(dynamic=True)

@@ -16,7 +16,7 @@ from vvla_policies.execution import EpisodeMemory, Execution, execute, follow, r
 from vvla_policies.inputs import Inputs, pictures, proprioception
 from vvla_policies.observation import Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
-from vvla_policies.pretrained import ModelCard, fingerprint
+from vvla_policies.pretrained import ModelCard, fingerprint, warn_of_random_weights
 from vvla_policies.teacher.config import get_preset
 from vvla_policies.teacher.network import Seer
 from vvla_policies.teacher.weights import CLIP_ON_HUB, MAE_ON_HUB, load_clip, load_mae, load_teacher, make_card
@@ -149,6 +149,7 @@ class TeacherPolicy(SeerPolicy):
     ) -> None:
         if checkpoint is None:
             seer, card = random_teacher(preset, benchmark or "libero", seed)
+            warn_of_random_weights("teacher")
         else:
             seer, card = load_teacher(checkpoint, benchmark)
         if seer.config.published:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, turn
+from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading, turn
+from vvla_policies.baselines.scripted.grasps import LEANS
 from vvla_policies.baselines.scripted.handles import HANDLES, Handle
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
@@ -30,7 +33,7 @@ def stands_open(scene: Scene, region: str) -> bool:
     joint = scene.joint_of(region) or (scene.joint_of(owner) if owner else None)
     if handle is None or joint is None or handle.kind == "knob" or "top_side" in region:
         return True
-    return bool(scene.joints[joint] / handle.on > 0.9)
+    return bool(scene.joints[joint] / handle.on > 0.75)
 
 
 def pull(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
@@ -120,8 +123,8 @@ def _bar_grasp(scene: Scene, joint: str, handle: Handle, attempt: int) -> Pose:
         for sign in (1.0, -1.0):
             rot = np.column_stack([sign * closing, np.cross(ahead, sign * closing), ahead])
             pose = Pose(centre - 0.004 * ahead, rot)
-            bumps = gripper.trouble(pose, boxes, margin=0.0, back=(0.0, 0.03)) + _sunk(pose, floor)
-            options.append((bumps * 5 + 0.1 * angle_between(rot, scene.grip.rot), len(options), pose))
+            bumps = gripper.trouble(pose, boxes, margin=0.003, back=(0.0, 0.03)) + _sunk(pose, floor)
+            options.append((bumps * 50 + 0.1 * angle_between(rot, scene.grip.rot), len(options), pose))
     return sorted(options, key=lambda option: option[:2])[min(attempt // 2, len(options) - 1)][2]
 
 
@@ -138,8 +141,14 @@ def _post_grasp(scene: Scene, joint: str, handle: Handle, way: float) -> Pose:
     arc = float(scene.axes[joint]["axis"][2]) * (handle.on - scene.joints[joint])
     if way < 0 and handle.kind == "knob":
         arc = float(scene.axes[joint]["axis"][2]) * (handle.off - scene.joints[joint])
-    middle = gripper.nearest_stance(start + arc / 2)
-    return Pose(body.point(handle.point), gripper.stance(middle - arc / 2))
+    at = body.point(handle.point)
+    options = []
+    for closing, lean in product(gripper.stances(start), LEANS):
+        begin = Pose(at, gripper.stance(closing, lean * heading(closing)))
+        end = Pose(at, turn(UP, arc) @ begin.rot)
+        hard = scene.arm.strain(begin) + scene.arm.strain(end) + 0.1 * (1 + begin.rot[2, 2])
+        options.append((hard + 0.02 * angle_between(begin.rot, scene.grip.rot), len(options), begin))
+    return min(options)[2]
 
 
 def _pushing_pose(scene: Scene, at: Array, outward: Array, attempt: int) -> Pose:

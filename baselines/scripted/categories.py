@@ -11,10 +11,10 @@ class Hold:
 
     Attributes:
         kind: "across" (fingers on two sides), "rim" (one finger inside, one outside), "point" (a handle or knob) or
-            "slide" (too flat to grasp: closed fingers are put into it).
-        depth: how far below the object's top the grip site goes, at most (across, rim); over what it stands on (slide).
+            "slide" (too flat to grasp: pushed between the open fingers).
+        depth: how far below the object's top the grip site goes, at most (across, rim).
         centre: of the rim's circle (x, y).
-        radius: of the rim's circle; where the fingers go, from the middle (slide).
+        radius: of the rim's circle; how far the grip site stays from the middle (slide).
         point: the grip site (point).
         closing: the direction in which the fingers close (point); None for any.
         avoid: the heading of a handle on the rim, rad; None if there is none.
@@ -37,7 +37,7 @@ HOLDS: dict[str, Hold] = {
     "white_bowl": Hold("rim", depth=0.010, radius=0.037),
     "red_bowl": Hold("rim", depth=0.014, radius=0.049),
     "glazed_rim_porcelain_ramekin": Hold("rim", depth=0.012, radius=0.042),
-    "plate": Hold("slide", depth=0.019, radius=0.035),
+    "plate": Hold("slide", radius=0.067),
     "porcelain_mug": Hold("rim", depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
     "white_yellow_mug": Hold("rim", depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
     "red_coffee_mug": Hold("rim", depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
@@ -32,6 +33,7 @@ def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
 
     def cost(pose: Pose) -> float:
         bumps = 10 * gripper.trouble(pose, others) + 5 * gripper.squeezed(pose, own)
+        bumps += scene.arm.strain(pose)
         return bumps + 0.03 * angle_between(pose.rot, scene.grip.rot) + 0.2 * (1 + pose.rot[2, 2])
 
     ranked = sorted(candidates, key=cost)
@@ -67,8 +69,7 @@ def _rim(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
         flat = outward - UP * outward[2]
         at = centre + hold.radius * flat
         at[2] = _height(scene, name, hold.depth)
-        closing = gripper.nearest_stance(float(np.arctan2(flat[1], flat[0])))
-        for lean in LEANS:
+        for closing, lean in product(gripper.stances(float(np.arctan2(flat[1], flat[0]))), LEANS):
             yield Pose(at, gripper.stance(closing, lean * np.cross(flat, UP)))
 
 
@@ -84,8 +85,7 @@ def _across(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
         if side == upright or high[side] - low[side] > hold.widest:
             continue
         axis = frame.rot[:, side]
-        closing = gripper.nearest_stance(float(np.arctan2(axis[1], axis[0])))
-        yield from _leaning(middle, closing)
+        yield from _leaning(middle, float(np.arctan2(axis[1], axis[0])))
 
 
 def _point(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
@@ -94,13 +94,13 @@ def _point(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
     at = frame.point(hold.point)
     if hold.closing is None:
         for angle in np.arange(0.0, np.pi, np.pi / 12):
-            yield from _leaning(at, gripper.nearest_stance(float(angle)))
+            yield from _leaning(at, float(angle))
         return
     axis = frame.rot @ np.array(hold.closing)
-    yield from _leaning(at, gripper.nearest_stance(float(np.arctan2(axis[1], axis[0]))))
+    yield from _leaning(at, float(np.arctan2(axis[1], axis[0])))
 
 
-def _leaning(at: Array, closing: float) -> Iterator[Pose]:
-    """Upright, and leaning to either side about the closing axis."""
-    for lean in LEANS:
+def _leaning(at: Array, angle: float) -> Iterator[Pose]:
+    """Upright, and leaning to either side about the closing axis, which has that heading."""
+    for closing, lean in product(gripper.stances(angle), LEANS):
         yield Pose(at, gripper.stance(closing, lean * heading(closing)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -11,6 +12,14 @@ TIP = 0.0095
 """From the grip site to the ends of the fingers."""
 PALM = 0.031
 """From the grip site back to the hand."""
+WRIST = 0.204
+"""From the grip site back to the wrist."""
+SHOULDER = 0.333
+"""Height of the shoulder over the base."""
+NEAREST, FURTHEST = 0.34, 0.70
+"""Between wrist and shoulder."""
+LAST_JOINT = 2.5
+"""To which the last joint turns with ease."""
 REST = np.pi / 2
 """Heading of the closing axis at which the last joint is in the middle of what suits it."""
 
@@ -39,23 +48,51 @@ def nearest_stance(angle: float) -> float:
     return float((angle - REST + np.pi / 2) % np.pi + REST - np.pi / 2)
 
 
+def stances(angle: float) -> tuple[float, float]:
+    """Both headings that have that closing axis, the more usual one first."""
+    usual = nearest_stance(angle)
+    return usual, usual + (np.pi if usual < REST else -np.pi)
+
+
 def heading_of(rot: Array) -> float:
     """Heading of the closing axis."""
     return float(np.arctan2(rot[1, 0], rot[0, 0]))
 
 
+@dataclass(frozen=True)
+class Arm:
+    """How the arm stands: position (3,) of its base, pose of the grip site, angle of the last joint."""
+
+    base: Array
+    grip: Pose
+    last: float
+
+    def strain(self, pose: Pose) -> float:
+        """How hard a pose of the grip site is: last joint turned too far, wrist too near the shoulder or too far."""
+        bearing = [np.arctan2(*(at.pos - self.base)[[1, 0]]) for at in (self.grip, pose)]
+        spun = _wrapped(heading_of(pose.rot) - heading_of(self.grip.rot))
+        last = self.last - spun + bearing[1] - bearing[0]
+        wrist = pose.point((0.0, 0.0, -WRIST))
+        away = float(np.linalg.norm(wrist - self.base - np.array([0.0, 0.0, SHOULDER])))
+        return float(max(0.0, abs(last) - LAST_JOINT)) + 10 * max(0.0, NEAREST - away, away - FURTHEST)
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
 def fingers(opening: float = 0.077) -> Array:
     """Points (n, 3) on the outside of the fingers, in the gripper's frame."""
     inner = opening / 2
-    across = (inner, inner + 0.014)
-    low = [(side * x, y, z) for side, x, y, z in product((-1, 1), across, (-0.009, 0.009), (TIP, -0.005))]
+    heights = (TIP, 0.003, -0.004, -0.011, -0.018, -0.026, -0.034, -0.042)
+    low = [(side * (inner + 0.014 * x), y, z) for side, x, y, z in product((-1, 1), (0, 1), (-0.009, 0.009), heights)]
     high = [(side * (inner + 0.026), y, z) for side, y, z in product((-1, 1), (-0.0105, 0.0105), (-0.02, -0.04))]
     return np.array(low + high)
 
 
 def hand() -> Array:
     """Points (n, 3) on the outside of the hand, in the gripper's frame."""
-    return np.array(list(product(np.linspace(-0.104, 0.104, 7), (-0.032, 0.0, 0.032), (-0.031, -0.075, -0.12))))
+    return np.array(list(product(np.linspace(-0.104, 0.104, 6), (-0.032, 0.0, 0.032), np.linspace(-0.12, -0.031, 6))))
 
 
 FINGERS, HAND = fingers(), hand()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from vvla_policies.baselines.scripted.geometry import Array, Boxes, Pose
+from vvla_policies.baselines.scripted.gripper import Arm
 
 from vvla_policies.observation import Observation
 
@@ -25,6 +26,8 @@ class Scene:
     def __init__(self, obs: Observation) -> None:
         self._world: Mapping[str, Any] = obs["privileged"]
         self.grip = Pose.of(self._world["sites"][GRIP_SITE])
+        base = Pose.of(self._world["bodies"]["robot0_base"]).pos
+        self.arm = Arm(base, self.grip, self._world["joints"]["robot0_joint7"])
         self.opening = sum(abs(self._world["joints"][finger]) for finger in FINGERS)
         self.joints: Mapping[str, float] = self._world["joints"]
         self.axes: Mapping[str, Any] = self._world["axes"]

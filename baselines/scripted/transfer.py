@@ -7,17 +7,19 @@ from itertools import product
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
 from vvla_policies.baselines.scripted.categories import hold_of
-from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, angle_between, turn
-from vvla_policies.baselines.scripted.grasps import grasp
+from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, heading, turn
+from vvla_policies.baselines.scripted.grasps import TABLE_GAP, grasp
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
 
-CLEARANCE = 0.025
+CLEARANCE = 0.03
 HIGHEST = 0.42
 """Of the grip site over the table while it travels."""
 DROP = 0.006
 """Gap under an object when the gripper opens."""
 NEARBY = 0.3
+SLACK = 0.006
+"""Between fingers and what they are about to push."""
 
 
 def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
@@ -42,13 +44,38 @@ def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) ->
     height = min(height, max(goal.pos[2], table(scene) + HIGHEST))
     moves = []
     if scene.grip.pos[2] < height - 0.02:
-        up = Pose(np.append(scene.grip.pos[:2], height), scene.grip.rot)
-        moves.append(Move(up, grip, near=0.03, near_angle=9, carries=carries, label="lift"))
+        aside = _way_up(scene, height, carries)
+        up = Pose(np.append((scene.grip.pos + aside)[:2], height), scene.grip.rot)
+        if aside.any():
+            out = scene.grip.moved(aside + 0.02 * UP)
+            moves.append(Move(out, grip, near=0.02, near_angle=9, carries=carries, label="lift aside"))
+        moves.append(Move(up, grip, near=0.02, near_angle=9, carries=carries, label="lift"))
     over = Pose(np.append(goal.pos[:2], height), goal.rot)
     if np.linalg.norm(over.pos - goal.pos) > 0.01:
         moves.append(Move(over, grip, near=0.02, near_angle=0.25, carries=carries, label="travel"))
     moves.append(Move(goal, grip, near=0.015, near_angle=0.15, carries=carries, label="arrive"))
     return moves
+
+
+def _way_up(scene: Scene, height: float, carries: str | None) -> Array:
+    """The smallest step aside (3,) after which the way up is free; none if it is free as it is."""
+    shape = [scene.grip.point(np.concatenate([gripper.HAND, gripper.FINGERS[::4]]))]
+    if carries:
+        low, high = scene.extent(carries)
+        shape.append(low + np.array(list(product((0.0, 0.5, 1.0), repeat=3))) * (high - low))
+    boxes = scene.others(carries or "").near(scene.grip.pos, 0.5)
+    rises = UP * np.arange(0.02, max(0.04, height - scene.grip.pos[2]), 0.03)[:, None]
+    column = (np.concatenate(shape) + rises[:, None]).reshape(-1, 3)
+    best, least = np.zeros(3), np.inf
+    for far in (0.0, 0.05, 0.1, 0.15):
+        for angle in np.arange(0.0, 2 * np.pi, np.pi / 4) if far else (0.0,):
+            aside = far * heading(float(angle))
+            bumps = float(np.clip(0.004 - boxes.distance(column + aside), 0, None).sum())
+            if bumps + 0.02 * far < least - 1e-9:
+                best, least = aside, bumps + 0.02 * far
+        if least < 0.01:
+            break
+    return best
 
 
 def table(scene: Scene) -> float:
@@ -95,21 +122,33 @@ def place(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
 
 
 def slide(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
-    """Put closed fingers into a flat thing, behind its leading rim, and drag it over the table to a region."""
-    frame = scene.pose(name)
-    way = (scene.region(target)[0].pos - frame.pos) * np.array([1.0, 1.0, 0.0])
-    ahead = way / max(float(np.linalg.norm(way)), 1e-6)
-    hold = hold_of(scene.category(name))
-    low, _ = scene.extent(name)
-    at = np.append((frame.pos + hold.radius * ahead)[:2], low[2] + hold.depth - 0.002 * attempt)
-    start = Pose(at, gripper.stance(gripper.nearest_stance(float(np.arctan2(ahead[1], ahead[0])) + np.pi / 2)))
-    end = start.moved(way)
+    """Push a flat round thing over the table to a region, between the two fingers of the open gripper."""
+    way = (scene.region(target)[0].pos - scene.pose(name).pos) * np.array([1.0, 1.0, 0.0])
+    start, ahead = _behind(scene, name, way, attempt)
+    before = start.moved(-SLACK * ahead)
+    end = start.moved(way + 0.01 * ahead)
     return [
-        *travel(scene, start.moved(0.05 * UP), CLOSED),
-        Move(start, CLOSED, near=0.006, most=20, until_still=True, label=f"touch {name}"),
-        Move(end, CLOSED, near=0.006, speed=0.6, most=80, label=f"drag {name}"),
-        Move(end.moved(0.08 * UP), CLOSED, near=0.03, label="retreat"),
+        *travel(scene, before.moved(0.05 * ahead + 0.03 * UP), OPEN),
+        Move(before.moved(0.03 * UP), OPEN, near=0.005, near_angle=0.05, speed=0.4, most=25, label=f"behind {name}"),
+        Move(before, OPEN, near=0.008, most=20, until_still=True, label=f"reach {name}"),
+        Move(end, OPEN, near=0.006, speed=0.5, most=80, label=f"push {name}"),
+        Move(end.moved(0.08 * UP), OPEN, near=0.03, label="retreat"),
     ]
+
+
+def _behind(scene: Scene, name: str, way: Array, attempt: int) -> tuple[Pose, Array]:
+    """Where the open fingers touch a thing that is to go some way, and the direction in which they face."""
+    centre, (low, _) = scene.pose(name).pos, scene.extent(name)
+    radius, boxes = hold_of(scene.category(name)).radius, scene.others(name).near(scene.pose(name).pos, NEARBY)
+    options = []
+    for off, lean in product((0.0, 0.2, -0.2, 0.4, -0.4, 0.6, -0.6), (0.0, 0.08, 0.16, 0.3)):
+        ahead = heading(float(np.arctan2(way[1], way[0])) + off)
+        closing = gripper.nearest_stance(float(np.arctan2(ahead[1], ahead[0])) + np.pi / 2)
+        at = np.append((centre - radius * ahead)[:2], low[2] + TABLE_GAP)
+        pose = Pose(at, gripper.stance(closing, lean * np.cross(UP, ahead)))
+        bumps = gripper.trouble(pose.moved(-SLACK * ahead), boxes, margin=0.002, back=(0.0, 0.03))
+        options.append((10 * bumps + 0.1 * abs(off) + 2 * lean, len(options), pose, ahead))
+    return sorted(options, key=lambda option: option[:2])[min(attempt, len(options) - 1)][2:]
 
 
 def retreat(at: Pose, distance: float = 0.09) -> list[Move]:
@@ -132,11 +171,11 @@ def _release(scene: Scene, name: str, target: str, attempt: int) -> Pose:
         near = boxes.near(at, NEARBY)
         at[2] = _standing(scene, near, at, points @ lying.T, middle[2] + half[2])
         grip = Pose(at, lying) @ held.inverse()
-        cost = _placing_cost(grip, Pose(at, lying), points, near) + 0.01 * k / 5 + 0.03 * abs(spin)
-        cost += 0.02 * abs(gripper.nearest_stance(gripper.heading_of(rot)) - gripper.heading_of(rot))
+        cost = _placing_cost(grip, Pose(at, lying), points, near) + 0.002 * k + 0.03 * abs(spin)
+        cost += scene.arm.strain(grip)
         if cost < least:
             best, least = grip, cost
-        if k == 0 and cost < 0.02:
+        if least < 0.01 + 0.002 * k:
             break
     assert best is not None
     return best
@@ -175,4 +214,4 @@ def _placing_cost(grip: Pose, obj: Pose, points: Array, boxes: Boxes) -> float:
     bumps = 10 * gripper.trouble(grip, boxes, back=(0.0, 0.05))
     for rise in (0.004, 0.04):
         bumps += 10 * float(np.clip(0.002 - boxes.distance(obj.point(points) + rise * UP), 0, None).sum())
-    return bumps + 0.05 * angle_between(obj.rot, obj.rot)
+    return bumps

@@ -101,37 +101,35 @@ def import_official(folder: Path) -> AssetSet:
     return OFFICIAL.install(copy, "imported")
 
 
-def fetch_official(revision: str = "main") -> AssetSet:
+def fetch_official(revision: str | None = None) -> AssetSet:
     """Downloads the official assets from the hub repository that hf-libero names; an interrupted download resumes.
 
+    The hub's library verifies every file it downloads; the commit stands in the records as the assets' source.
+
     Args:
-        revision: a commit or branch; the commit it stood for is kept as the source.
+        revision: a commit or branch; None for the newest.
 
     Raises:
         AssetsError: the hub cannot be reached, or the download is incomplete.
     """
     try:
-        from huggingface_hub import HfApi, snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-    except ImportError as error:
+        import huggingface_hub
+    except ModuleNotFoundError as error:
         raise MissingExtraError("libero", "huggingface_hub") from error
-    import httpx
-
     try:
-        commit = HfApi().dataset_info(HUB_REPOSITORY, revision=revision).sha
-        folder = snapshot_download(HUB_REPOSITORY, repo_type="dataset", revision=commit)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        folder = Path(huggingface_hub.snapshot_download(HUB_REPOSITORY, repo_type="dataset", revision=revision))
+    except (OSError, ValueError, RuntimeError) as error:  # what the library makes of network, hub and disk failures
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise AssetsError(
-            f"cannot reach the model hub for {HUB_REPOSITORY} ({reason}); check the network and try again (a partial "
-            "download resumes), or: vvla assets import libero FOLDER, or use --assets primitive"
+            f"cannot get {HUB_REPOSITORY} from the model hub ({reason}); try again (a partial download resumes), "
+            "or: vvla assets import libero FOLDER, or use --assets primitive"
         ) from error
 
     def copy(target: Path) -> None:
         shutil.copytree(folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
-        _check_references(target, Path(folder))
+        _check_references(target, folder)
 
-    return OFFICIAL.install(copy, f"hub {commit}")
+    return OFFICIAL.install(copy, f"hub {folder.name}")
 
 
 def _open(place: Place, remedy: str) -> AssetSet:

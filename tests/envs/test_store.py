@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from vvla_policies.envs import store
 from vvla_policies.envs.libero import assets
@@ -99,16 +103,27 @@ def test_importing_a_folder_with_a_missing_mesh(empty_cache, tmp_path):
     assert not assets.OFFICIAL.present
 
 
-def test_fetching_without_a_network(empty_cache, monkeypatch):
+def test_fetching_without_a_network(empty_cache):
+    """The real library against an address where nobody listens."""
     pytest.importorskip("huggingface_hub")
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", _unreachable)
-    with pytest.raises(AssetsError, match=r"cannot reach the model hub .* vvla assets import libero"):
-        assets.fetch_official()
+    code = "from vvla_policies.cli.main import app; app(['assets', 'fetch', 'libero'])"
+    env = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(empty_cache)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "vvla assets import libero FOLDER" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def _unreachable(*_args, **_kwargs):
-    raise OSError("Network is unreachable")
+def test_fetching_from_the_hub(empty_cache, monkeypatch, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    snapshot = tmp_path / "snapshots" / "0123abc"
+    for name in assets.FOLDERS:
+        (snapshot / name).mkdir(parents=True)
+        (snapshot / name / "file.txt").write_text(name)
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: str(snapshot))
+    fetched = assets.fetch_official()
+    assert fetched.source == "hub 0123abc"
+    assert assets.find("official") == fetched
 
 
 def test_auto_takes_official_if_present_else_primitive(empty_cache, monkeypatch):

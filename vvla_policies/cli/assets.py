@@ -48,7 +48,7 @@ def build(name: Annotated[str, typer.Argument(help="What to make: primitive.")] 
 @guarded
 def fetch(
     benchmark: Annotated[str, typer.Argument(help="Whose official assets: libero.")] = "libero",
-    revision: Annotated[str, typer.Option(help="A commit or branch of the hub repository.")] = "main",
+    revision: Annotated[str | None, typer.Option(help="A commit or branch of the hub repository.")] = None,
 ) -> None:
     """Download a benchmark's official assets; an interrupted download resumes."""
     from vvla_policies.envs.libero import assets

@@ -33,6 +33,7 @@ class Tally:
         self.running: dict[EpisodeKey, int] = {}
         self.names: dict[TaskId, str] = {}
         self.session: list[EpisodeRecord] = []
+        self._known: set[EpisodeKey] = set()
         self.began = time.monotonic()
 
     def plan(self, manifest: Manifest, todo: Sequence[EpisodeKey], done: Sequence[EpisodeRecord]) -> None:
@@ -40,6 +41,7 @@ class Tally:
         for suite, entry in manifest.suites.items():
             self.names |= {(suite, k): name.replace("_", " ") for k, name in enumerate(entry.tasks)}
         keys = {*todo, *(record.key for record in done)}
+        self._known = keys
         order = list(manifest.suites)
         self.planned.update((k.suite, k.task) for k in sorted(keys, key=lambda k: (order.index(k.suite), k)))
         again = set(todo)  # recorded errors that are tried again
@@ -49,7 +51,10 @@ class Tally:
         self.began = time.monotonic()
 
     def start(self, key: EpisodeKey, worker: int) -> None:
-        """An episode begins."""
+        """An episode begins; one that was not planned comes on top."""
+        if key not in self._known:
+            self._known.add(key)
+            self.planned[key.suite, key.task] += 1
         self.running[key] = worker
 
     def finish(self, record: EpisodeRecord) -> None:

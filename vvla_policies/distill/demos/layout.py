@@ -30,6 +30,7 @@ from vvla_policies.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from vvla_policies.envs.libero.env import LiberoEnv
+    from vvla_policies.envs.manipulation import ManipulationEnv
 
 SUFFIX = "_demo.hdf5"
 TAG = "libero-v1"
@@ -104,13 +105,21 @@ def count_up(data: Any) -> None:
     data.attrs["total"] = int(sum(data[name].attrs["num_samples"] for name in data))
 
 
-def attributes(env: LiberoEnv, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of `data` for the environment's task, as LIBERO's script writes them.
+def attributes(env: ManipulationEnv, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of `data` for the environment's task.
 
     Args:
-        env: the environment.
+        env: the environment; for LIBERO's, there is what LIBERO's script writes.
         facts: how the demonstrations were made; becomes the `vvla` attribute.
     """
+    from vvla_policies.envs.libero.env import LiberoEnv
+
+    told = {**facts, "task": env.task.name, "instruction": env.task.instruction}
+    common = {"macros_image_convention": "opengl", "tag": TAG, FACTS: json.dumps(told)}
+    return {**common, **(_task_attributes(env) if isinstance(env, LiberoEnv) else {})}
+
+
+def _task_attributes(env: LiberoEnv) -> dict[str, Any]:
     from libero.libero.envs import bddl_utils
 
     from vvla_policies.envs.libero.suites import FOLDERS
@@ -125,9 +134,6 @@ def attributes(env: LiberoEnv, facts: Mapping[str, Any]) -> dict[str, Any]:
         "bddl_file_name": name,
         "bddl_file_content": path.read_text(),
         "env_args": json.dumps(_env_args(env, info["problem_name"], name)),
-        "macros_image_convention": "opengl",
-        "tag": TAG,
-        FACTS: json.dumps({**facts, "task": env.task.name, "instruction": env.task.instruction}),
     }
 
 

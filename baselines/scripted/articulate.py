@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading, turn
+from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, angle_between, heading, turn
 from vvla_policies.baselines.scripted.grasps import LEANS
 from vvla_policies.baselines.scripted.handles import HANDLES, Handle
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
@@ -53,13 +53,13 @@ def turn_to(scene: Scene, name: str, on: bool) -> list[Move]:
     return [*_take(scene, at), *moves, *_let_go(scene, joint, at, goal)]
 
 
-def push_shut(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
+def push_shut(scene: Scene, name: str) -> list[Move]:
     """Push a part shut from the front with closed fingers."""
     joint, handle = _joint(scene, name), handle_of(scene, name)
     body = scene.pose(scene.axes[joint]["body"])
     at, face = _front(scene, joint, handle)
     outward = body.rot @ face
-    pose = _pushing_pose(scene, at, outward, attempt)
+    pose = _pushing_pose(scene, joint, handle.off, at, outward)
     before = pose.moved(0.035 * outward)
     beyond = handle.off + 0.02 * np.sign(handle.off - handle.on) * (1 if _slides(scene, joint) else 5)
     rising = bool(handle.off > handle.on)
@@ -151,18 +151,20 @@ def _post_grasp(scene: Scene, joint: str, handle: Handle, way: float) -> Pose:
     return min(options)[2]
 
 
-def _pushing_pose(scene: Scene, at: Array, outward: Array, attempt: int) -> Pose:
+def _pushing_pose(scene: Scene, joint: str, goal: float, at: Array, outward: Array) -> Pose:
     """Closed fingers against a face, leaning out as much as the hand needs."""
-    boxes = scene.others().near(at, 0.3)
-    shape = gripper.HAND
+    body = scene.axes[joint]["body"]
+    still = [part for known in scene.objects.values() for part in known["bodies"] if part != body]
+    boxes = Boxes.together([scene.shape(part) for part in still]).near(at, 0.5)
     options = []
     sideways = float(np.arctan2(outward[1], outward[0])) + np.pi / 2
-    for k, lean in enumerate((0.0, 0.3, 0.55, 0.8)):
+    for k, lean in enumerate((0.0, 0.2, 0.4, 0.6, 0.8)):
         rot = gripper.stance(gripper.nearest_stance(sideways), lean * np.cross(UP, outward))
         pose = Pose(at + 0.011 * outward, rot)
-        bumps = float(np.clip(0.004 - boxes.distance(pose.point(shape)), 0, None).sum())
+        end = _dragged(scene, joint, pose, goal)
+        bumps = float(np.clip(0.006 - boxes.distance(end.point(gripper.HAND)), 0, None).sum())
         options.append((10 * bumps + 0.05 * lean, k, pose))
-    return sorted(options, key=lambda option: option[:2])[min(attempt // 2, len(options) - 1)][2]
+    return min(options, key=lambda option: option[:2])[2]
 
 
 # --- the motion ----------------------------------------------------------------------------------------------------

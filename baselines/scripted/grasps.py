@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
 from vvla_policies.baselines.scripted.categories import Hold, hold_of
+from vvla_policies.baselines.scripted.choice import cheapest
 from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading
 from vvla_policies.baselines.scripted.scene import Scene
 
@@ -26,21 +27,21 @@ def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
         name: of the object.
         attempt: how often it failed before: the next best that differs is taken.
     """
-    hold = hold_of(scene.category(name))
-    candidates = list(_candidates(scene, name, hold))
+    options = list(_candidates(scene, name, hold_of(scene.category(name))))
     others = scene.others(name).near(scene.pose(name).pos, REACH)
     own = scene.shape(name)
 
-    def cost(pose: Pose) -> float:
-        bumps = 10 * gripper.trouble(pose, others) + 5 * gripper.squeezed(pose, own)
-        bumps += scene.arm.strain(pose)
-        return bumps + 0.03 * angle_between(pose.rot, scene.grip.rot) + 0.2 * (1 + pose.rot[2, 2])
+    def effort(pose: Pose) -> float:
+        lean = 1 + float(pose.rot[2, 2])
+        return scene.arm.strain(pose) + 0.03 * angle_between(pose.rot, scene.grip.rot) + 0.2 * lean
 
-    ranked = sorted(candidates, key=cost)
-    best = ranked[0]
+    def harm(pose: Pose) -> float:
+        return 10 * gripper.trouble(pose, others) + 5 * gripper.squeezed(pose, own)
+
+    best = cheapest(options, effort, harm)
     for _ in range(attempt):
-        ranked = [pose for pose in ranked if _differ(pose, best)] or ranked
-        best = ranked[0]
+        options = [pose for pose in options if _differ(pose, best)] or options
+        best = cheapest(options, effort, harm)
     return best
 
 

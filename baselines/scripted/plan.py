@@ -56,9 +56,8 @@ def _skill(scene: Scene, diary: Diary, goal: Predicate) -> list[Move]:
     if verb == "open":
         return articulate.pull(scene, name, diary.count("open", name))
     if verb == "close":
-        return articulate.push_shut(scene, name, diary.count("close", name))
+        return articulate.push_shut(scene, name)
     if verb in ("turnon", "turnoff"):
-        diary.count(verb, name)
         return articulate.turn_to(scene, name, on=verb == "turnon")
     target = goal[2]
     if not scene.is_object(target) and not articulate.stands_open(scene, target):
@@ -66,5 +65,5 @@ def _skill(scene: Scene, diary: Diary, goal: Predicate) -> list[Move]:
     if hold_of(scene.category(name)).kind == "slide":
         return transfer.slide(scene, name, target, diary.count("slide", name))
     if scene.held(name):
-        return transfer.place(scene, name, target, diary.count("place", name))
+        return transfer.place(scene, name, target)
     return transfer.pick(scene, name, diary.count("pick", name))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
 from vvla_policies.baselines.scripted.categories import hold_of
+from vvla_policies.baselines.scripted.choice import cheapest
 from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, heading, turn
 from vvla_policies.baselines.scripted.grasps import TABLE_GAP, grasp
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
@@ -109,9 +111,9 @@ def _highest(scene: Scene, start: Array, end: Array, radius: float, without: tup
 # --- placing -------------------------------------------------------------------------------------------------------
 
 
-def place(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
+def place(scene: Scene, name: str, target: str) -> list[Move]:
     """Bring what is held to an object or region, lower it, let go, and back off."""
-    goal = _release(scene, name, target, attempt)
+    goal = _release(scene, name, target)
     over = goal.moved(0.05 * UP)
     return [
         *travel(scene, over, CLOSED, carries=name),
@@ -157,28 +159,40 @@ def retreat(at: Pose, distance: float = 0.09) -> list[Move]:
     return [Move(back, OPEN, near=0.03, near_angle=9, label="retreat")]
 
 
-def _release(scene: Scene, name: str, target: str, attempt: int) -> Pose:
+def _release(scene: Scene, name: str, target: str) -> Pose:
     """The grip pose at which to let go of the held object, the least troublesome of many."""
     held = scene.grip.inverse() @ scene.pose(name)
-    boxes = scene.others(name)
-    points = scene.pose(name).local(scene.shape(name).corners().reshape(-1, 3))
     middle, half = _target(scene, target)
-    best, least = None, np.inf
-    for k, (dx, dy, spin) in enumerate(_offsets(half, scene.is_object(target))):
-        rot = turn(UP, spin) @ scene.grip.rot
-        lying = rot @ held.rot
-        at = middle + np.array([dx, dy, 0.0])
-        near = boxes.near(at, NEARBY)
-        at[2] = _standing(scene, near, at, points @ lying.T, middle[2] + half[2])
-        grip = Pose(at, lying) @ held.inverse()
-        cost = _placing_cost(grip, Pose(at, lying), points, near) + 0.002 * k + 0.03 * abs(spin)
-        cost += scene.arm.strain(grip)
-        if cost < least:
-            best, least = grip, cost
-        if least < 0.01 + 0.002 * k:
-            break
-    assert best is not None
-    return best
+    boxes = scene.others(name).near(middle, NEARBY)
+    points = _outline(scene.pose(name).local(scene.shape(name).corners().reshape(-1, 3)))
+
+    def effort(option: Release) -> float:
+        return option.effort + scene.arm.strain(option.lying @ held.inverse())
+
+    def harm(option: Release) -> float:
+        lying = _stood(scene, boxes, option.lying, points, middle[2] + half[2])
+        return _placing_harm(lying @ held.inverse(), lying, points, boxes)
+
+    options = []
+    for k, (dx, dy, spin) in enumerate(_offsets(scene, name, target, half)):
+        lying = Pose(middle + np.array([dx, dy, 0.0]), turn(UP, spin) @ scene.grip.rot @ held.rot)
+        options.append(Release(lying, 0.002 * k + 0.03 * abs(spin)))
+    lying = cheapest(options, effort, harm).lying
+    return _stood(scene, boxes, lying, points, middle[2] + half[2]) @ held.inverse()
+
+
+@dataclass(frozen=True)
+class Release:
+    """A pose in which the object could be left, and what speaks against it."""
+
+    lying: Pose
+    effort: float
+
+
+def _outline(points: Array) -> Array:
+    """Those points that stick out furthest in some direction."""
+    directions = np.array(list(product((-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, 0.0, 1.0))))
+    return points[np.unique(np.argmax(points @ directions.T, axis=0))]
 
 
 def _target(scene: Scene, target: str) -> tuple[Array, Array]:
@@ -191,27 +205,37 @@ def _target(scene: Scene, target: str) -> tuple[Array, Array]:
     return frame.pos.copy(), np.abs(frame.rot @ half)
 
 
-def _offsets(half: Array, centred: bool) -> list[tuple[float, float, float]]:
+def _offsets(scene: Scene, name: str, target: str, half: Array) -> list[tuple[float, float, float]]:
     """Shifts (x, y) within a target and turns about the vertical to try, best first."""
-    spins = [0.0, *(sign * angle for angle in np.arange(1, 7) * np.pi / 12 for sign in (1, -1))]
-    if centred:
+    spins = [0.0, *(sign * angle for angle in np.arange(1, 4) * np.pi / 6 for sign in (1, -1))]
+    if scene.is_object(target):
         return [(0.0, 0.0, spin) for spin in spins]
+    flush = _heading(scene.region(target)[0].rot) - _heading(scene.pose(name).rot)
+    flush = (flush + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    spins = sorted({*spins, flush, flush + np.pi / 2, flush - np.pi / 2}, key=abs)
     room = np.clip(half[:2] - 0.015, 0, None)
     grid = sorted(product((0.0, 0.5, -0.5, 1.0, -1.0), repeat=2), key=lambda g: abs(g[0]) + abs(g[1]))
     return [(g[0] * room[0], g[1] * room[1], spin) for g in grid for spin in spins]
 
 
-def _standing(scene: Scene, boxes: Boxes, at: Array, points: Array, ceiling: float) -> float:
-    """Height of an object's origin when it stands on what is below it, plus a small gap."""
-    lowest = float(points[:, 2].min())
-    soles = points[points[:, 2] < lowest + 0.006] * np.array([0.8, 0.8, 0.0]) + np.append(at[:2], ceiling)
-    ground = float(boxes.tops_below(soles).max())
-    return max(ground, table(scene)) - lowest + DROP
+def _heading(rot: Array) -> float:
+    """Heading of the most level of a frame's axes."""
+    axis = rot[:, int(np.argmin(np.abs(rot[2])))]
+    return float(np.arctan2(axis[1], axis[0]))
 
 
-def _placing_cost(grip: Pose, obj: Pose, points: Array, boxes: Boxes) -> float:
+def _stood(scene: Scene, boxes: Boxes, lying: Pose, points: Array, ceiling: float) -> Pose:
+    """At the height at which an object stands on what is below it, plus a small gap."""
+    around = points @ lying.rot.T
+    lowest = float(around[:, 2].min())
+    soles = around[around[:, 2] < lowest + 0.006] * np.array([0.8, 0.8, 0.0]) + np.append(lying.pos[:2], ceiling)
+    ground = max(float(boxes.tops_below(soles).max()), table(scene))
+    return Pose(np.append(lying.pos[:2], ground - lowest + DROP), lying.rot)
+
+
+def _placing_harm(grip: Pose, lying: Pose, points: Array, boxes: Boxes) -> float:
     """How much object and gripper would run into things when letting go, and just above."""
-    bumps = 10 * gripper.trouble(grip, boxes, back=(0.0, 0.05))
+    bumps = gripper.trouble(grip, boxes, back=(0.0, 0.05))
     for rise in (0.004, 0.04):
-        bumps += 10 * float(np.clip(0.002 - boxes.distance(obj.point(points) + rise * UP), 0, None).sum())
-    return bumps
+        bumps += float(np.clip(0.002 - boxes.distance(lying.point(points) + rise * UP), 0, None).sum())
+    return 10 * bumps

@@ -8,9 +8,11 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs import rendering
+from vvla_policies.envs.libero.visibility import Visibility
 
 BUFFER = (640, 480)  # robosuite's; pictures larger than it enlarge it
 VISUAL_GROUP = 1
+HIDDEN_GROUP = 5  # never drawn
 
 
 class Painter:
@@ -48,6 +50,7 @@ class Painter:
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._visibility = Visibility(model)
         self._model = model
 
     def draw(self, data: Any, camera: str, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -64,14 +67,28 @@ class Painter:
         height, width = size
         self._gl.make_current()  # another environment of this process may have drawn last
         self._camera.fixedcamid = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
-        mujoco.mjv_updateScene(
-            self._model, data, self._options, self._perturbation, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
-        )
+        if height == width:  # wider pictures show more at the sides
+            self._update_scene(data, self._visibility.unseen(data, self._camera.fixedcamid))
+        else:
+            self._update_scene(data, None)
         viewport = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(viewport, self._scene, self._context)
         raw = np.empty((height, width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(raw, None, viewport, self._context)
         return np.ascontiguousarray(raw[::-1])
+
+    def _update_scene(self, data: Any, hidden: NDArray[np.bool_] | None) -> None:
+        groups = self._model.geom_group
+        before = groups.copy()
+        if hidden is not None:
+            groups[hidden] = HIDDEN_GROUP
+        try:
+            mujoco.mjv_updateScene(
+                self._model, data, self._options, self._perturbation, self._camera, mujoco.mjtCatBit.mjCAT_ALL,
+                self._scene,
+            )  # fmt: skip
+        finally:
+            groups[:] = before
 
     def close(self) -> None:
         """Frees the OpenGL context."""

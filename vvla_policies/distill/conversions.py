@@ -47,7 +47,7 @@ def actions_from_file(actions: Array) -> Float:
 
 def actions_to_file(actions: Array) -> NDArray[np.float64]:
     """Actions (..., 7) with robosuite's gripper sign, -1 open."""
-    return robosuite_gripper(np.asarray(actions, dtype=np.float64))
+    return robosuite_gripper(np.asarray(actions, dtype=np.float64)).astype(np.float64, copy=False)
 
 
 def quaternions(rotations: Array) -> NDArray[np.float64]:

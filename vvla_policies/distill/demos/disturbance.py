@@ -62,8 +62,7 @@ def disturbed_steps(seed: int, noise: float, steps: int) -> NDArray[np.bool_]:
     """Which of an episode's first steps are pushed, bool (steps,)."""
     if not noise or not steps:
         return np.zeros(steps, dtype=bool)
-    pushed: NDArray[np.bool_] = Pushes(seed, noise).draw(steps).any(axis=1)
-    return pushed
+    return np.asarray(Pushes(seed, noise).draw(steps).any(axis=1))
 
 
 class DisturbedMemory(Memory):

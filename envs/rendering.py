@@ -5,6 +5,7 @@ EGL on a GPU if it works, else OSMesa, else EGL in software. What the user chose
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -109,6 +110,9 @@ def choose() -> Renderer:
         os.environ["VVLA_RENDERER"] = json.dumps(vars(seen))
     os.environ["MUJOCO_GL"] = seen.backend
     os.environ["PYOPENGL_PLATFORM"] = seen.backend
+    if not seen.on_gpu:
+        with contextlib.suppress(ImportError):
+            import triton  # noqa: F401 - its LLVM must be loaded before the software renderer's, or both crash
     return seen
 
 

@@ -30,7 +30,7 @@ class Visibility:
         self._corners: NDArray[np.float64] = centre + half * signs
         self._bounded = model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE
         # What is out of sight may still throw a shadow into it, or be seen in a mirror.
-        self._alone = not model.light_castshadow.any() and not model.mat_reflectance.any()
+        self._alone = not model.light_castshadow.any() and not _has_mirror(model)
 
     def unseen(self, data: Any, camera: int) -> NDArray[np.bool_]:
         """The geoms that cannot be in the picture.
@@ -51,3 +51,9 @@ class Visibility:
         reach = depth * (MARGIN * np.tan(np.radians(self._model.cam_fovy[camera]) / 2))
         beyond = [x > reach, -x > reach, y > reach, -y > reach, depth < 0]
         return np.asarray(np.any([side.all(axis=1) for side in beyond], axis=0) & self._bounded)
+
+
+def _has_mirror(model: Any) -> bool:
+    """Whether something reflects: MuJoCo draws reflections on planes and boxes only."""
+    flat = np.isin(model.geom_type, (mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_BOX)) & (model.geom_matid >= 0)
+    return bool(model.mat_reflectance[model.geom_matid[flat]].any())

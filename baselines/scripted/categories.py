@@ -14,6 +14,7 @@ class Hold:
             "slide" (too flat to grasp: pushed between the open fingers).
         depth: how far below the object's top the grip site goes, at most (across, rim).
         centre: of the rim's circle (x, y).
+        height: of the rim (rim).
         radius: of the rim's circle; how far the grip site stays from the middle (slide).
         point: the grip site (point).
         closing: the direction in which the fingers close (point); None for any.
@@ -24,6 +25,7 @@ class Hold:
     kind: str = "across"
     depth: float = 0.026
     centre: tuple[float, float] = (0.0, 0.0)
+    height: float = 0.0
     radius: float = 0.0
     point: tuple[float, float, float] = (0.0, 0.0, 0.0)
     closing: tuple[float, float, float] | None = None
@@ -33,14 +35,14 @@ class Hold:
 
 ACROSS = Hold()
 HOLDS: dict[str, Hold] = {
-    "akita_black_bowl": Hold("rim", depth=0.014, radius=0.049),
-    "white_bowl": Hold("rim", depth=0.010, radius=0.037),
-    "red_bowl": Hold("rim", depth=0.014, radius=0.049),
-    "glazed_rim_porcelain_ramekin": Hold("rim", depth=0.012, radius=0.042),
+    "akita_black_bowl": Hold("rim", height=0.052, depth=0.014, radius=0.049),
+    "white_bowl": Hold("rim", height=0.035, depth=0.010, radius=0.037),
+    "red_bowl": Hold("rim", height=0.052, depth=0.014, radius=0.049),
+    "glazed_rim_porcelain_ramekin": Hold("rim", height=0.043, depth=0.012, radius=0.042),
     "plate": Hold("slide", radius=0.067),
-    "porcelain_mug": Hold("rim", depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
-    "white_yellow_mug": Hold("rim", depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
-    "red_coffee_mug": Hold("rim", depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),
+    "porcelain_mug": Hold("rim", height=0.108, depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
+    "white_yellow_mug": Hold("rim", height=0.103, depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
+    "red_coffee_mug": Hold("rim", height=0.131, depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),
     "moka_pot": Hold("point", point=(0.0, -0.001, 0.075), closing=None),
     "chefmate8_frypan": Hold("point", point=(0.145, 0.0, 0.041), closing=(0.0, 1.0, 0.0)),
 }

@@ -40,7 +40,7 @@ HANDLES: dict[str, Handle] = {
         off=0.002,
         kind="post",
         point=(0.2375, -0.054, 0.066),
-        push=(0.2375, -0.064, 0.03),
+        push=(0.2375, -0.064, 0.055),
         closing=(1.0, 0.0, 0.0),
     ),
     "flat_stove": Handle(on=0.75, off=-0.003, kind="knob", point=(0.0013, 0.013, 0.036)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vvla_policies.baselines.scripted import articulate, transfer
+from vvla_policies.baselines.scripted import articulate, insertion, transfer
 from vvla_policies.baselines.scripted.categories import hold_of
 from vvla_policies.baselines.scripted.motion import Move
 from vvla_policies.baselines.scripted.scene import Scene
@@ -64,6 +64,11 @@ def _skill(scene: Scene, diary: Diary, goal: Predicate) -> list[Move]:
         return articulate.pull(scene, target, diary.count("open", target))
     if hold_of(scene.category(name)).kind == "slide":
         return transfer.slide(scene, name, target, diary.count("slide", name))
+    outward = insertion.opening(scene, target)
+    if outward is not None and hold_of(scene.category(name)).kind != "across":
+        if scene.held(name):
+            return insertion.insert(scene, name, target, outward)
+        return insertion.pick_for(scene, name, target, outward, diary.count("pick", name))
     if scene.held(name):
         return transfer.place(scene, name, target)
     return transfer.pick(scene, name, diary.count("pick", name))

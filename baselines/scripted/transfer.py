@@ -26,7 +26,11 @@ SLACK = 0.006
 
 def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
     """Reach for an object and grasp it."""
-    at = grasp(scene, name, attempt)
+    return take(scene, name, grasp(scene, name, attempt))
+
+
+def take(scene: Scene, name: str, at: Pose) -> list[Move]:
+    """Reach for a pose of the grip site, straight along the fingers, and close them."""
     back = at.rot @ np.array([0.0, 0.0, -1.0])
     before = at.moved(0.07 * back)
     return [
@@ -164,21 +168,21 @@ def _release(scene: Scene, name: str, target: str) -> Pose:
     held = scene.grip.inverse() @ scene.pose(name)
     middle, half = _target(scene, target)
     boxes = scene.others(name).near(middle, NEARBY)
-    points = _outline(scene.pose(name).local(scene.shape(name).corners().reshape(-1, 3)))
+    points = outline(scene.pose(name).local(scene.shape(name).corners().reshape(-1, 3)))
 
     def effort(option: Release) -> float:
         return option.effort + scene.arm.strain(option.lying @ held.inverse())
 
     def harm(option: Release) -> float:
-        lying = _stood(scene, boxes, option.lying, points, middle[2] + half[2])
-        return _placing_harm(lying @ held.inverse(), lying, points, boxes)
+        lying = stood(scene, boxes, option.lying, points, middle[2] + half[2])
+        return placing_harm(lying @ held.inverse(), lying, points, boxes)
 
     options = []
     for k, (dx, dy, spin) in enumerate(_offsets(scene, name, target, half)):
         lying = Pose(middle + np.array([dx, dy, 0.0]), turn(UP, spin) @ scene.grip.rot @ held.rot)
         options.append(Release(lying, 0.002 * k + 0.03 * abs(spin)))
     lying = cheapest(options, effort, harm).lying
-    return _stood(scene, boxes, lying, points, middle[2] + half[2]) @ held.inverse()
+    return stood(scene, boxes, lying, points, middle[2] + half[2]) @ held.inverse()
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ class Release:
     effort: float
 
 
-def _outline(points: Array) -> Array:
+def outline(points: Array) -> Array:
     """Those points that stick out furthest in some direction."""
     directions = np.array(list(product((-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, 0.0, 1.0))))
     return points[np.unique(np.argmax(points @ directions.T, axis=0))]
@@ -224,7 +228,7 @@ def _heading(rot: Array) -> float:
     return float(np.arctan2(axis[1], axis[0]))
 
 
-def _stood(scene: Scene, boxes: Boxes, lying: Pose, points: Array, ceiling: float) -> Pose:
+def stood(scene: Scene, boxes: Boxes, lying: Pose, points: Array, ceiling: float) -> Pose:
     """At the height at which an object stands on what is below it, plus a small gap."""
     around = points @ lying.rot.T
     lowest = float(around[:, 2].min())
@@ -233,9 +237,11 @@ def _stood(scene: Scene, boxes: Boxes, lying: Pose, points: Array, ceiling: floa
     return Pose(np.append(lying.pos[:2], ground - lowest + DROP), lying.rot)
 
 
-def _placing_harm(grip: Pose, lying: Pose, points: Array, boxes: Boxes) -> float:
+def placing_harm(
+    grip: Pose, lying: Pose, points: Array, boxes: Boxes, rises: tuple[float, ...] = (0.004, 0.04)
+) -> float:
     """How much object and gripper would run into things when letting go, and just above."""
     bumps = gripper.trouble(grip, boxes, back=(0.0, 0.05))
-    for rise in (0.004, 0.04):
+    for rise in rises:
         bumps += float(np.clip(0.002 - boxes.distance(lying.point(points) + rise * UP), 0, None).sum())
     return 10 * bumps

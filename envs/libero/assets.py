@@ -73,8 +73,13 @@ def status() -> list[Status]:
 def build_primitive() -> AssetSet:
     """Makes the primitive assets, replacing what was there; seconds, no network."""
     from vvla_policies.envs.libero.primitive.build import build
+    from vvla_policies.envs.libero.primitive.robot import write_robot
 
-    return PRIMITIVE.install(build, _primitive_source())
+    def fill(folder: Path) -> None:
+        build(folder)
+        write_robot(folder)
+
+    return PRIMITIVE.install(fill, _primitive_source())
 
 
 def import_official(folder: Path) -> AssetSet:

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs import rendering
+from vvla_policies.envs.libero.primitive.robot import with_light_robot
 from vvla_policies.envs.libero.suites import libero_root
 from vvla_policies.envs.store import cache_root
 
@@ -114,6 +115,7 @@ class Simulator:
         load_libero()
         with _assets_at(assets), numpy_seed(0):
             self.env = _build(bddl_file)
+        self.env.set_xml_processor(functools.partial(with_light_robot, folder=assets))  # from the first reset on
         self._initializers = len(self.env.object_property_initializers)
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)
         self.substeps = int(self.env.control_timestep / self.env.model_timestep)

@@ -150,7 +150,7 @@ class Boxes:
         return np.asarray((outside + np.minimum(over.max(axis=2), 0)).min(axis=1))
 
     def tops_below(self, points: Array) -> Array:
-        """Height (m,) of the first top straight below points (m, 3), of boxes that they are not in; -inf without one."""
+        """Height (m,) of the first top straight below points (m, 3), leaving out boxes round them; -inf without one."""
         if not len(self):
             return np.full(len(points), -np.inf)
         start = np.einsum("nij,mni->mnj", self.rot, points[:, None] - self.centre)

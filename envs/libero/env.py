@@ -43,6 +43,7 @@ class LiberoEnv(ManipulationEnv):
         self._painter: Painter | None = None
         self._steps = 0
         self._gripper = 1.0
+        self._constants: dict[str, Any] | None = None  # of the privileged observation, for one episode
         self._load(task)
 
     @property
@@ -62,6 +63,7 @@ class LiberoEnv(ManipulationEnv):
             self._load(task)
         protocol = self.settings.protocol
         settle = robosuite_gripper(np.array([0.0] * 6 + [protocol.settle_gripper]))
+        self._constants = None
         self._stale: Observation | None = None
         self._steps, self._gripper = 0, 1.0
         if protocol.starts == "fresh":
@@ -132,10 +134,16 @@ class LiberoEnv(ManipulationEnv):
         return hashlib.sha256(model.body_pos.tobytes() + model.body_quat.tobytes()).hexdigest()[:12]
 
     def privileged(self) -> dict[str, Any]:
-        """Poses, joints and goal by name, as they are now (not as the sensors last saw them); see `privileged.look`."""
-        from vvla_policies.envs.libero.privileged import look
+        """Poses, joints, shapes and goal by name, as they are now (not as the sensors last saw them).
 
-        return look(self.simulator)
+        Returns:
+            Plain data; `privileged.look` and `privileged.constants` list it.
+        """
+        from vvla_policies.envs.libero.privileged import constants, look
+
+        if self._constants is None:
+            self._constants = constants(self.simulator)
+        return look(self.simulator, self._constants)
 
     def close(self) -> None:
         """Frees simulation and OpenGL context."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import mujoco
@@ -17,38 +17,55 @@ SINGLE_AXIS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 FINGERS = ("gripper0_leftfinger", "gripper0_rightfinger")
 
 
-def look(simulator: Simulator) -> dict[str, Any]:
+def look(simulator: Simulator, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """The privileged observation: plain data, positions in m and angles in rad, world frame, quaternions xyzw.
 
+    Args:
+        simulator: in an episode.
+        fixed: what `constants` says of it.
+
     Returns:
+        The constants, and
         - "bodies" and "sites": name to (7,) position and orientation;
         - "joints": name of each single-axis joint to its position (rad or m);
         - "axes": name of each of these joints to {"body", "axis" (3,), "anchor" (3,), "range" (2,)};
-        - "objects": name of each object and fixture to {"category", "fixture", "bodies" (the first is its root)};
-        - "boxes": name of each of their bodies to (n, 10), what it collides with: boxes round its geoms, each centre
-          (3), orientation (4) and half lengths (3), in the frame of the body;
-        - "regions": name of each site to {"body" (that it is fixed to), "half" (3,) lengths};
-        - "goal": LIBERO's predicates, like ["on", "bowl_1", "plate_1"], and "satisfied": whether each holds;
+        - "satisfied": whether each predicate of the goal holds;
         - "gripped": the objects that both fingers touch.
     """
     model, data, env = simulator.model, simulator.data, simulator.env
     joints = [i for i in range(model.njnt) if model.jnt_type[i] in SINGLE_AXIS]
-    objects = {name: _object(env, model, name) for name in (*env.objects_dict, *env.fixtures_dict)}
-    goal = [list(predicate) for predicate in env.parsed_problem["goal_state"]]
     return {
+        **fixed,
         "bodies": {model.body(i).name: _pose(data.xpos[i], data.xmat[i]) for i in range(model.nbody)},
         "sites": {model.site(i).name: _pose(data.site_xpos[i], data.site_xmat[i]) for i in range(model.nsite)},
         "joints": {model.joint(i).name: float(data.qpos[model.jnt_qposadr[i]]) for i in joints},
         "axes": {model.joint(i).name: _axis(model, data, i) for i in joints},
+        "satisfied": [bool(env._eval_predicate(predicate)) for predicate in fixed["goal"]],  # noqa: SLF001
+        "gripped": _gripped(model, data, fixed["objects"]),
+    }
+
+
+def constants(simulator: Simulator) -> dict[str, Any]:
+    """What stays the same during an episode.
+
+    Returns:
+        - "objects": name of each object and fixture to {"category", "fixture", "bodies" (the first is its root)};
+        - "boxes": name of each of their bodies to (n, 10), what it collides with: boxes round its geoms, each centre
+          (3), orientation (4) and half lengths (3), in the frame of the body;
+        - "regions": name of each site to {"body" (that it is fixed to), "half" (3,) lengths};
+        - "goal": LIBERO's predicates, like ["on", "bowl_1", "plate_1"].
+    """
+    model, env = simulator.model, simulator.env
+    objects = {name: _object(env, model, name) for name in (*env.objects_dict, *env.fixtures_dict)}
+    sites = [model.site(i) for i in range(model.nsite)]
+    return {
         "objects": objects,
         "boxes": {body: _boxes(model, body) for known in objects.values() for body in known["bodies"]},
         "regions": {
-            model.site(i).name: {"body": model.body(model.site_bodyid[i]).name, "half": model.site_size[i].copy()}
-            for i in range(model.nsite)
+            site.name: {"body": model.body(model.site_bodyid[site.id]).name, "half": model.site_size[site.id].copy()}
+            for site in sites
         },
-        "goal": goal,
-        "satisfied": [bool(env._eval_predicate(predicate)) for predicate in goal],  # noqa: SLF001 - no other way
-        "gripped": _gripped(model, data, objects),
+        "goal": [list(predicate) for predicate in env.parsed_problem["goal_state"]],
     }
 
 

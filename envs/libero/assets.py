@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from vvla_policies.envs.store import Place
@@ -153,12 +154,21 @@ def _current_primitive() -> AssetSet:
 
 
 def _primitive_source() -> str:
-    """Changes whenever the code that makes the primitive assets does."""
+    """Changes whenever what the primitive assets are made with does."""
     from vvla_policies.envs import store
 
     code = Path(__file__).parent / "primitive"
     hashes = {k: v for k, v in store.file_hashes(code).items() if k.endswith(".py")}
+    hashes["robosuite"] = _robosuite()  # whose robot they hold
     return f"generated {store.fingerprint_of(hashes)}"
+
+
+def _robosuite() -> str:
+    """Its version, "" if it is not installed."""
+    try:
+        return metadata.version("robosuite")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _looks_right(folder: Path) -> bool:

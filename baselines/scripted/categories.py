@@ -10,12 +10,11 @@ class Hold:
     """How an object of a category is grasped.
 
     Attributes:
-        kind: "across" (fingers on two sides), "rim" (one finger inside, one outside), "point" (a handle or knob) or
-            "slide" (too flat to grasp: pushed between the open fingers).
+        kind: "across" (fingers on two sides), "rim" (one finger inside, one outside) or "point" (a handle or knob).
         depth: how far below the object's top the grip site goes, at most (across, rim).
         centre: of the rim's circle (x, y).
         height: of the rim (rim).
-        radius: of the rim's circle; how far the grip site stays from the middle (slide).
+        radius: of the rim's circle.
         point: the grip site (point).
         closing: the direction in which the fingers close (point); None for any.
         avoid: the heading of a handle on the rim, rad; None if there is none.
@@ -39,7 +38,7 @@ HOLDS: dict[str, Hold] = {
     "white_bowl": Hold("rim", height=0.035, depth=0.010, radius=0.037),
     "red_bowl": Hold("rim", height=0.052, depth=0.014, radius=0.049),
     "glazed_rim_porcelain_ramekin": Hold("rim", height=0.043, depth=0.012, radius=0.042),
-    "plate": Hold("slide", radius=0.067),
+    "plate": Hold("rim", height=0.016, depth=0.006, radius=0.058),
     "porcelain_mug": Hold("rim", height=0.108, depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
     "white_yellow_mug": Hold("rim", height=0.103, depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
     "red_coffee_mug": Hold("rim", height=0.131, depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),

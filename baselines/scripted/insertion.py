@@ -120,16 +120,16 @@ def insert(scene: Scene, name: str, target: str, outward: Array) -> list[Move]:
     niche = Niche(scene, name, target, outward)
     ways = [way for spin in SPINS for way in niche.ways(scene.grip, spin)]
     goal = niche.release(cheapest(ways, lambda way: way.effort, niche.harm))
-    back = goal.moved(0.03 * (goal.rot @ np.array([0.0, 0.0, -1.0])))
-    ahead = goal.moved(BEFORE * outward + 0.008 * UP)
+    back = goal.moved(0.045 * (goal.rot @ np.array([0.0, 0.0, -1.0])))
+    ahead = goal.moved(BEFORE * outward + 0.016 * UP)
     return [
         *travel(scene, ahead, CLOSED, carries=name),
         Move(
-            goal.moved(0.006 * UP), CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"
+            goal.moved(0.014 * UP), CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"
         ),
         Move(goal, CLOSED, near=0.006, most=12, speed=0.5, carries=name, until_still=True, label=f"lower {name}"),
         Move(None, OPEN, least=4, most=5, label=f"release {name}"),
-        Move(back, OPEN, near=0.01, near_angle=9, most=15, until_still=True, label="retreat"),
+        Move(back, OPEN, near=0.008, near_angle=9, most=20, until_still=True, label="retreat"),
         Move(back.moved(BEFORE * outward), OPEN, near=0.03, near_angle=9, label="back out"),
     ]
 

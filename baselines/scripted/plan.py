@@ -62,8 +62,6 @@ def _skill(scene: Scene, diary: Diary, goal: Predicate) -> list[Move]:
     target = goal[2]
     if not scene.is_object(target) and not articulate.stands_open(scene, target):
         return articulate.pull(scene, target, diary.count("open", target))
-    if hold_of(scene.category(name)).kind == "slide":
-        return transfer.slide(scene, name, target, diary.count("slide", name))
     outward = insertion.opening(scene, target)
     if outward is not None and hold_of(scene.category(name)).kind != "across":
         if scene.held(name):

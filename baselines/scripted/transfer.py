@@ -7,10 +7,9 @@ from itertools import product
 
 import numpy as np
 from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.categories import hold_of
 from vvla_policies.baselines.scripted.choice import cheapest
 from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, heading, turn
-from vvla_policies.baselines.scripted.grasps import TABLE_GAP, grasp
+from vvla_policies.baselines.scripted.grasps import grasp
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
 
@@ -20,8 +19,6 @@ HIGHEST = 0.42
 DROP = 0.006
 """Gap under an object when the gripper opens."""
 NEARBY = 0.3
-SLACK = 0.006
-"""Between fingers and what they are about to push."""
 
 
 def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
@@ -125,36 +122,6 @@ def place(scene: Scene, name: str, target: str) -> list[Move]:
         Move(None, OPEN, least=4, most=5, label=f"release {name}"),
         *retreat(goal),
     ]
-
-
-def slide(scene: Scene, name: str, target: str, attempt: int = 0) -> list[Move]:
-    """Push a flat round thing over the table to a region, between the two fingers of the open gripper."""
-    way = (scene.region(target)[0].pos - scene.pose(name).pos) * np.array([1.0, 1.0, 0.0])
-    start, ahead = _behind(scene, name, way, attempt)
-    before = start.moved(-SLACK * ahead)
-    end = start.moved(way + 0.01 * ahead)
-    return [
-        *travel(scene, before.moved(0.05 * ahead + 0.03 * UP), OPEN),
-        Move(before.moved(0.03 * UP), OPEN, near=0.005, near_angle=0.05, speed=0.4, most=25, label=f"behind {name}"),
-        Move(before, OPEN, near=0.008, most=20, until_still=True, label=f"reach {name}"),
-        Move(end, OPEN, near=0.006, speed=0.5, most=80, label=f"push {name}"),
-        Move(end.moved(0.08 * UP), OPEN, near=0.03, label="retreat"),
-    ]
-
-
-def _behind(scene: Scene, name: str, way: Array, attempt: int) -> tuple[Pose, Array]:
-    """Where the open fingers touch a thing that is to go some way, and the direction in which they face."""
-    centre, (low, _) = scene.pose(name).pos, scene.extent(name)
-    radius, boxes = hold_of(scene.category(name)).radius, scene.others(name).near(scene.pose(name).pos, NEARBY)
-    options = []
-    for off, lean in product((0.0, 0.2, -0.2, 0.4, -0.4, 0.6, -0.6), (0.0, 0.08, 0.16, 0.3)):
-        ahead = heading(float(np.arctan2(way[1], way[0])) + off)
-        closing = gripper.nearest_stance(float(np.arctan2(ahead[1], ahead[0])) + np.pi / 2)
-        at = np.append((centre - radius * ahead)[:2], low[2] + TABLE_GAP)
-        pose = Pose(at, gripper.stance(closing, lean * np.cross(UP, ahead)))
-        bumps = gripper.trouble(pose.moved(-SLACK * ahead), boxes, margin=0.002, back=(0.0, 0.03))
-        options.append((10 * bumps + 0.1 * abs(off) + 2 * lean, len(options), pose, ahead))
-    return sorted(options, key=lambda option: option[:2])[min(attempt, len(options) - 1)][2:]
 
 
 def retreat(at: Pose, distance: float = 0.09) -> list[Move]:

@@ -135,9 +135,11 @@ def inspect(
     """
     from vvla_policies.distill.demos.inspection import contact_sheet, contents, find_files
 
-    table = Table("File", "Instruction", box=None)
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column("File", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("Instruction", ratio=1, no_wrap=True, overflow="ellipsis")
     for heading in ("Demos", "Steps", "Mean", "Pictures", "Pushed", "MB"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=max(5, len(heading)))
     steps = 0
     files = find_files(path)
     for file in files:
@@ -223,9 +225,11 @@ def _complain(rows: Sequence[TaskSummary], wanted: int) -> None:
 
 
 def _table(rows: Sequence[TaskSummary]) -> Table:
-    table = Table("Task", "Instruction", box=None)
-    for heading in ("Demos", "Attempts", "Success", "Errors", "Mean steps", "MB"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column("Task", no_wrap=True, min_width=max((len(f"{row.suite} {row.task}") for row in rows), default=4))
+    table.add_column("Instruction", ratio=1, no_wrap=True, overflow="ellipsis")
+    for heading in ("Demos", "Attempts", "Success", "Errors", "Steps", "MB"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=max(5, len(heading)))
     for row in rows:
         rate = f"{100 * row.successes / row.attempts:.0f} %" if row.attempts else "-"
         numbers = (row.demos, row.attempts, rate, row.errors, f"{row.mean_steps:.0f}", f"{row.bytes / MEGA:.1f}")

@@ -78,7 +78,8 @@ def simplified(triangles: NDArray[np.float64], cell: float) -> NDArray[np.float6
     a, b, c = corners.T
     corners = corners[(a != b) & (b != c) & (a != c)]
     turned = corners[np.arange(len(corners))[:, None], (corners.argmin(axis=1)[:, None] + np.arange(3)) % 3]
-    return means[np.unique(turned, axis=0)]
+    light: NDArray[np.float64] = means[np.unique(turned, axis=0)]
+    return light
 
 
 def _write_light(path: Path, target: Path, cell: float) -> bool:
@@ -112,7 +113,8 @@ def _read_stl(path: Path) -> NDArray[np.float64]:
     """Binary STL: 80 bytes of text, the number of triangles, 50 bytes for each."""
     content = path.read_bytes()
     count = int.from_bytes(content[80:84], "little")
-    return np.frombuffer(content, _RECORD, count, 84)["corners"].astype(np.float64)
+    corners: NDArray[np.float64] = np.frombuffer(content, _RECORD, count, 84)["corners"].astype(np.float64)
+    return corners
 
 
 def _stl(triangles: NDArray[np.float64]) -> bytes:

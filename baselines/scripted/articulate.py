@@ -15,6 +15,10 @@ from vvla_policies.baselines.scripted.transfer import retreat, table, travel
 
 SLOPES = np.radians([15, 25, 35, 50, 65, 90])
 """How steeply the gripper may point down when it comes from the front."""
+WRIST = np.array([[0.0, 0.0, -0.15], [0.0, 0.0, -0.2], [0.0, 0.0, -0.25]])
+"""Points on the arm behind the hand, in the gripper's frame."""
+FOREARM = 0.08
+"""How much room the arm needs round them."""
 STRIDE = 0.25
 """Of a joint's way (rad) between two waypoints on an arc."""
 
@@ -82,7 +86,8 @@ def push_shut(scene: Scene, name: str) -> list[Move]:
 
 
 def _joint(scene: Scene, name: str) -> str:
-    joint = scene.joint_of(name)
+    owner = scene.owner(name)
+    joint = scene.joint_of(name) or (scene.joint_of(owner) if owner else None)
     assert joint is not None, f"nothing moves {name}"
     return joint
 
@@ -163,6 +168,7 @@ def _pushing_pose(scene: Scene, joint: str, goal: float, at: Array, outward: Arr
         pose = Pose(at + 0.011 * outward, rot)
         end = _dragged(scene, joint, pose, goal)
         bumps = float(np.clip(0.006 - boxes.distance(end.point(gripper.HAND)), 0, None).sum())
+        bumps += float(np.clip(FOREARM - boxes.distance(end.point(WRIST)), 0, None).sum())
         options.append((10 * bumps + 0.05 * lean, k, pose))
     return min(options, key=lambda option: option[:2])[2]
 

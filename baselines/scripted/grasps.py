@@ -28,15 +28,17 @@ def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
         attempt: how often it failed before: the next best that differs is taken.
     """
     options = list(_candidates(scene, name, hold_of(scene.category(name))))
+    lowest = min(float(pose.pos[2]) for pose in options)
     others = scene.others(name).near(scene.pose(name).pos, REACH)
     own = scene.shape(name)
 
     def effort(pose: Pose) -> float:
-        lean = 1 + float(pose.rot[2, 2])
-        return scene.arm.strain(pose) + 0.03 * angle_between(pose.rot, scene.grip.rot) + 0.2 * lean
+        lean, rise = 1 + float(pose.rot[2, 2]), float(pose.pos[2]) - lowest
+        turning = angle_between(pose.rot, scene.grip.rot)
+        return scene.arm.strain(pose) + 0.03 * turning + 0.8 * lean + 5 * rise
 
     def harm(pose: Pose) -> float:
-        return 10 * gripper.trouble(pose, others) + 5 * gripper.squeezed(pose, own)
+        return 10 * gripper.trouble(pose, others, margin=0.004) + 5 * gripper.squeezed(pose, own)
 
     best = cheapest(options, effort, harm)
     for _ in range(attempt):
@@ -70,8 +72,8 @@ def _rim(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
         flat = outward - UP * outward[2]
         at = centre + hold.radius * flat
         at[2] = _height(scene, name, hold.depth)
-        for closing, lean in product(gripper.stances(float(np.arctan2(flat[1], flat[0]))), LEANS):
-            yield Pose(at, gripper.stance(closing, lean * np.cross(flat, UP)))
+        for closing, lean, rise in product(gripper.stances(float(np.arctan2(flat[1], flat[0]))), LEANS, (0.0, 0.007)):
+            yield Pose(at + rise * UP, gripper.stance(closing, lean * np.cross(flat, UP)))
 
 
 def _across(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:

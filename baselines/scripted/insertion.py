@@ -15,13 +15,15 @@ from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
 from vvla_policies.baselines.scripted.transfer import outline, placing_harm, stood, take, travel
 
-SLOPES = (0.7, 0.9, 1.05)
+SLOPES = (0.8, 1.0, 1.15)
 """By how much the hand may lean out of the way of the roof."""
 SPINS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)
-SHORTLIST = 16
+SHORTLIST = 24
 """Grasps that are looked at more closely."""
 DEPTH = 0.008
 """Of the grip site under a rim."""
+RISE = 0.008
+"""Height over its place at which a thing is brought in."""
 BEFORE = 0.16
 """Distance from the final place at which the straight way in begins."""
 AROUND = 0.45
@@ -76,7 +78,7 @@ class Niche:
         """How hard it is to let go there."""
         lying = self._lying(way)
         release = lying @ way.held.inverse()
-        bumps = placing_harm(release, lying, self.points, self.boxes, rises=(0.004, 0.012))
+        bumps = placing_harm(release.moved(RISE * UP), lying, self.points, self.boxes, rises=(0.004, RISE))
         return bumps + self.scene.arm.strain(release)
 
     def _lying(self, way: Way) -> Pose:
@@ -121,11 +123,11 @@ def insert(scene: Scene, name: str, target: str, outward: Array) -> list[Move]:
     ways = [way for spin in SPINS for way in niche.ways(scene.grip, spin)]
     goal = niche.release(cheapest(ways, lambda way: way.effort, niche.harm))
     back = goal.moved(0.045 * (goal.rot @ np.array([0.0, 0.0, -1.0])))
-    ahead = goal.moved(BEFORE * outward + 0.016 * UP)
+    ahead = goal.moved(BEFORE * outward + RISE * UP)
     return [
         *travel(scene, ahead, CLOSED, carries=name),
         Move(
-            goal.moved(0.014 * UP), CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"
+            goal.moved(RISE * UP), CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"
         ),
         Move(goal, CLOSED, near=0.006, most=12, speed=0.5, carries=name, until_still=True, label=f"lower {name}"),
         Move(None, OPEN, least=4, most=5, label=f"release {name}"),

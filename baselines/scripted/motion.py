@@ -16,6 +16,9 @@ TURN_GAIN = 1.3
 MOST_CHANGE = 0.4
 """Of an action's entry from one step to the next."""
 
+CARRIED_SPIN, CARRIED_CHANGE = 0.4, 0.25
+"""Largest rotation command, and change, while something is in the hand."""
+
 OPEN, CLOSED = 1.0, -1.0
 
 
@@ -33,6 +36,7 @@ class Move:
         most: steps after which it is over in any case.
         until_still: it is also over when the hand is held up (pushes, lowering).
         until_shut: it is over when the fingers stop moving.
+        vital: out of time, the skill is given up.
         carries: the object that must stay in the hand; if it is lost, the skill is given up.
         joint: it is also over when that joint has come to `joint_at`, from either side.
         joint_at: rad or m.
@@ -45,9 +49,10 @@ class Move:
     near_angle: float = 0.1
     speed: float = 1.0
     least: int = 0
-    most: int = 60
+    most: int = 50
     until_still: bool = False
     until_shut: bool = False
+    vital: bool = False
     carries: str | None = None
     joint: str | None = None
     joint_at: float = 0.0
@@ -87,9 +92,11 @@ def command(move: Move, progress: Progress, scene: Scene, before: Array) -> Arra
     target = move.pose or progress.start or scene.grip
     shift = GAIN * (target.pos - scene.grip.pos) / METRES_PER_UNIT
     spin = TURN_GAIN * rotation_vector(target.rot @ scene.grip.rot.T) / RADIANS_PER_UNIT
-    wanted = np.concatenate([_within(shift, move.speed), _within(spin, 1.0)])
+    most_spin, most_change = (CARRIED_SPIN, CARRIED_CHANGE) if move.carries else (1.0, MOST_CHANGE)
+    wanted = np.concatenate([_within(shift, move.speed), _within(spin, most_spin)])
+    wanted[2] = max(wanted[2], min(shift[2], move.speed))  # up first: what is in the way is below
     change = wanted - before[:6]
-    smooth = before[:6] + np.clip(change, -MOST_CHANGE, MOST_CHANGE)
+    smooth = before[:6] + np.clip(change, -most_change, most_change)
     return np.append(np.clip(smooth, -1.0, 1.0), move.grip)
 
 
@@ -120,8 +127,13 @@ def over(move: Move, progress: Progress, scene: Scene) -> bool:
     return away <= move.near and twist <= move.near_angle
 
 
-def lost(move: Move, scene: Scene) -> bool:
-    """Whether the object that a move carries is no longer in the hand."""
+def failed(move: Move, progress: Progress, scene: Scene) -> bool:
+    """Whether the skill is to be given up: what is carried is lost, or the hand is stuck on its way."""
+    stuck = move.vital and progress.steps >= move.most
+    return stuck or _lost(move, scene)
+
+
+def _lost(move: Move, scene: Scene) -> bool:
     if move.carries is None:
         return False
     corners = scene.grip.local(scene.shape(move.carries).corners().reshape(-1, 3))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from vvla_policies.baselines.scripted.geometry import Array
-from vvla_policies.baselines.scripted.motion import OPEN, Move, Progress, command, follow, lost, over
+from vvla_policies.baselines.scripted.motion import OPEN, Move, Progress, command, failed, follow, over
 from vvla_policies.baselines.scripted.plan import Diary, next_moves
 from vvla_policies.baselines.scripted.scene import Scene
 
@@ -69,7 +69,7 @@ def _advance(scene: Scene, memory: ScriptedMemory) -> None:
     """Goes on to the move that is due now; plans anew where there is none left."""
     if memory.moves:
         follow(memory.progress, scene)
-    if memory.moves and lost(memory.moves[0], scene):
+    if memory.moves and failed(memory.moves[0], memory.progress, scene):
         memory.moves = []
     while memory.moves and over(memory.moves[0], memory.progress, scene):
         memory.moves = memory.moves[1:]

@@ -19,6 +19,8 @@ HIGHEST = 0.42
 DROP = 0.006
 """Gap under an object when the gripper opens."""
 NEARBY = 0.3
+RISES = (0.004, 0.04, 0.08, 0.13)
+"""Heights over its place at which a thing that is let down must not run into anything."""
 
 
 def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
@@ -51,12 +53,12 @@ def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) ->
         up = Pose(np.append((scene.grip.pos + aside)[:2], height), scene.grip.rot)
         if aside.any():
             out = scene.grip.moved(aside + 0.02 * UP)
-            moves.append(Move(out, grip, near=0.02, near_angle=9, carries=carries, label="lift aside"))
-        moves.append(Move(up, grip, near=0.02, near_angle=9, carries=carries, label="lift"))
+            moves.append(Move(out, grip, near=0.02, near_angle=9, vital=True, carries=carries, label="lift aside"))
+        moves.append(Move(up, grip, near=0.02, near_angle=9, vital=True, carries=carries, label="lift"))
     over = Pose(np.append(goal.pos[:2], height), goal.rot)
     if np.linalg.norm(over.pos - goal.pos) > 0.01:
-        moves.append(Move(over, grip, near=0.02, near_angle=0.25, carries=carries, label="travel"))
-    moves.append(Move(goal, grip, near=0.015, near_angle=0.15, carries=carries, label="arrive"))
+        moves.append(Move(over, grip, near=0.02, near_angle=0.25, vital=True, carries=carries, label="travel"))
+    moves.append(Move(goal, grip, near=0.015, near_angle=0.15, vital=True, carries=carries, label="arrive"))
     return moves
 
 
@@ -90,23 +92,21 @@ def table(scene: Scene) -> float:
 def _hanging(scene: Scene, name: str | None) -> tuple[float, float]:
     """How far what is held (or the fingers) reaches below the grip site, and to its sides."""
     if name is None:
-        return 0.01, 0.05
+        return 0.01, 0.06
     low, high = scene.extent(name)
     side = float(np.max(np.maximum(np.abs(high - scene.grip.pos), np.abs(low - scene.grip.pos))[:2]))
     return max(0.01, float(scene.grip.pos[2] - low[2])), max(0.05, min(side, 0.12))
 
 
 def _highest(scene: Scene, start: Array, end: Array, radius: float, without: tuple[str, ...]) -> float:
-    """The highest surface under a straight way and to its sides; -inf over an empty table."""
-    boxes = scene.others(*without)
-    along = end - start
-    along[2] = 0.0
-    length = float(np.linalg.norm(along))
-    steps = start + np.linspace(0.0, 1.0, 2 + int(length / 0.03))[:, None] * along
-    around = radius * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
-    points = (steps[:, None] + around).reshape(-1, 3)
-    points[:, 2] = 3.0
-    return float(boxes.tops_below(points).max())
+    """The highest thing under a straight way and to its sides; -inf over an empty table."""
+    corners = scene.others(*without).corners()
+    low, high = corners.min(axis=1) - radius, corners.max(axis=1) + radius
+    along = np.where(np.abs(end - start) < 1e-6, 1e-6, end - start)[:2]
+    bounds = np.sort(np.stack([(low[:, :2] - start[:2]) / along, (high[:, :2] - start[:2]) / along]), axis=0)
+    enter, leave = np.clip(bounds[0].max(axis=1), 0, None), np.clip(bounds[1].min(axis=1), None, 1)
+    crossed = enter <= leave
+    return float(high[crossed, 2].max() - radius) if crossed.any() else -np.inf
 
 
 # --- placing -------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def _release(scene: Scene, name: str, target: str) -> Pose:
     options = []
     for k, (dx, dy, spin) in enumerate(_offsets(scene, name, target, half)):
         lying = Pose(middle + np.array([dx, dy, 0.0]), turn(UP, spin) @ scene.grip.rot @ held.rot)
-        options.append(Release(lying, 0.002 * k + 0.03 * abs(spin)))
+        options.append(Release(lying, 0.0005 * k + 0.03 * abs(spin)))
     lying = cheapest(options, effort, harm).lying
     return stood(scene, boxes, lying, points, middle[2] + half[2]) @ held.inverse()
 
@@ -185,7 +185,7 @@ def _offsets(scene: Scene, name: str, target: str, half: Array) -> list[tuple[fl
     flush = (flush + np.pi / 4) % (np.pi / 2) - np.pi / 4
     spins = sorted({*spins, flush, flush + np.pi / 2, flush - np.pi / 2}, key=abs)
     room = np.clip(half[:2] - 0.015, 0, None)
-    grid = sorted(product((0.0, 0.5, -0.5, 1.0, -1.0), repeat=2), key=lambda g: abs(g[0]) + abs(g[1]))
+    grid = sorted(product((0.0, 0.25, -0.25, 0.5, -0.5, 1.0, -1.0), repeat=2), key=lambda g: abs(g[0]) + abs(g[1]))
     return [(g[0] * room[0], g[1] * room[1], spin) for g in grid for spin in spins]
 
 
@@ -204,9 +204,7 @@ def stood(scene: Scene, boxes: Boxes, lying: Pose, points: Array, ceiling: float
     return Pose(np.append(lying.pos[:2], ground - lowest + DROP), lying.rot)
 
 
-def placing_harm(
-    grip: Pose, lying: Pose, points: Array, boxes: Boxes, rises: tuple[float, ...] = (0.004, 0.04)
-) -> float:
+def placing_harm(grip: Pose, lying: Pose, points: Array, boxes: Boxes, rises: tuple[float, ...] = RISES) -> float:
     """How much object and gripper would run into things when letting go, and just above."""
     bumps = gripper.trouble(grip, boxes, back=(0.0, 0.05))
     for rise in rises:

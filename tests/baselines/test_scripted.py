@@ -81,7 +81,7 @@ def test_motion_is_bounded_and_smooth():
         assert np.abs(action[:6] - before[:6]).max() <= motion.MOST_CHANGE + 1e-9
         before = action
     assert action[6] == motion.CLOSED
-    np.testing.assert_allclose(action[:3] / action[1] * -2.0, [1.0, -2.0, 0.5])
+    np.testing.assert_allclose(action[:3], [0.25, -0.5, 0.5])
 
 
 def test_conforms():

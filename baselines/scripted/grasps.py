@@ -84,8 +84,10 @@ def _across(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
     middle = (world_low + world_high) / 2
     middle[2] = _height(scene, name, hold.depth)
     upright = int(np.argmax(np.abs(frame.rot[2])))
-    for side in range(3):
-        if side == upright or high[side] - low[side] > hold.widest:
+    sides = [side for side in range(3) if side != upright]
+    narrow = min(sides, key=lambda side: float(high[side] - low[side]))
+    for side in sides:
+        if side != narrow and high[side] - low[side] > hold.widest:
             continue
         axis = frame.rot[:, side]
         yield from _leaning(middle, float(np.arctan2(axis[1], axis[0])))

@@ -85,7 +85,8 @@ def fingers(opening: float = 0.077) -> Array:
     """Points (n, 3) on the outside of the fingers, in the gripper's frame."""
     inner = opening / 2
     heights = (TIP, 0.003, -0.004, -0.011, -0.018, -0.026, -0.034, -0.042)
-    low = [(side * (inner + 0.014 * x), y, z) for side, x, y, z in product((-1, 1), (0, 1), (-0.009, 0.009), heights)]
+    thick = (0.0, 0.007, 0.014)
+    low = [(side * (inner + x), y, z) for side, x, y, z in product((-1, 1), thick, (-0.009, 0.009), heights)]
     high = [(side * (inner + 0.026), y, z) for side, y, z in product((-1, 1), (-0.0105, 0.0105), (-0.02, -0.04))]
     return np.array(low + high)
 

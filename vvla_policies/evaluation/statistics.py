@@ -58,14 +58,24 @@ def wilson(count: Count, confidence: float = CONFIDENCE) -> Estimate:
     """
     if count.n == 0:
         return Estimate(nan, nan, nan, 0)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     rate = count.successes / count.n
-    shrink = 1 + z * z / count.n
-    centre = (rate + z * z / (2 * count.n)) / shrink
-    half = z * sqrt(rate * (1 - rate) / count.n + z * z / (4 * count.n * count.n)) / shrink
-    low = 0.0 if count.successes == 0 else max(0.0, centre - half)
-    high = 1.0 if count.successes == count.n else min(1.0, centre + half)
+    low, high = score_interval(rate, count.n, confidence)
     return Estimate(rate, low, high, count.n)
+
+
+def score_interval(rate: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's interval as a function of the rate and of a number of episodes that need not be whole.
+
+    Args:
+        rate: share of successes, in [0, 1].
+        n: episodes, or as many as dependent ones are worth; above 0.
+        confidence: two-sided level.
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    shrink = 1 + z * z / n
+    centre = (rate + z * z / (2 * n)) / shrink
+    half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / shrink
+    return 0.0 if rate == 0 else max(0.0, centre - half), 1.0 if rate == 1 else min(1.0, centre + half)
 
 
 def average(parts: Sequence[Estimate]) -> Estimate:

@@ -10,7 +10,7 @@ import csv
 import io
 import os
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 from pathlib import Path
@@ -50,7 +50,7 @@ def render(runs: Sequence[Run], form: Format = "terminal", per: Per = "suite", w
     Raises:
         RecordError: no run has a record.
     """
-    names = _short_names(runs)
+    names = short_names(runs)
     scores = [
         replace(score, run=name)
         for name, run in zip(names, runs, strict=True)
@@ -61,7 +61,7 @@ def render(runs: Sequence[Run], form: Format = "terminal", per: Per = "suite", w
     if form == "csv":
         return _csv(scores)
     head, rows = _wide(scores) if per == "run" else _long(scores, per)
-    table = _layout(head, rows, form, width)
+    table = layout(head, rows, form, width)
     return f"{table}\n\n{_below(dict(zip(names, runs, strict=True)), form, width)}\n"
 
 
@@ -82,7 +82,7 @@ def write(run: Run) -> list[Path]:
     return written
 
 
-def _short_names(runs: Sequence[Run]) -> list[str]:
+def short_names(runs: Sequence[Run]) -> list[str]:
     """The runs' folders without the part of the path that they share."""
     folders = [run.folder.resolve() for run in runs]
     common = Path(os.path.commonpath(folders))
@@ -116,8 +116,8 @@ def _long(scores: Sequence[Score], per: Per) -> tuple[list[str], list[list[str]]
 def _measures(score: Score) -> list[str]:
     estimate = score.estimate
     return [
-        _percent(estimate.rate),
-        f"{_percent(estimate.low)} - {_percent(estimate.high)}",
+        percent(estimate.rate),
+        f"{percent(estimate.low)} - {percent(estimate.high)}",
         f"{score.successes}/{estimate.n}",
         str(score.errors),
         "-" if isnan(score.steps) else f"{score.steps:.0f}",
@@ -138,7 +138,7 @@ def _wide(scores: Sequence[Score]) -> tuple[list[str], list[list[str]]]:
 
 def _cell(score: Score) -> str:
     estimate = score.estimate
-    return f"{_percent(estimate.rate)} [{_percent(estimate.low)}, {_percent(estimate.high)}]"
+    return f"{percent(estimate.rate)} [{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
 class _Common(dict[str, str]):
@@ -178,28 +178,40 @@ def _label(suite: str) -> str:
     return f"{suite}, mean of {len(AVERAGES[suite])}" if suite in AVERAGES else suite
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A rate in percent, a dash where there is none."""
     return "-" if isnan(value) else f"{100 * value:.1f}"
 
 
 # --- layout ------------------------------------------------------------------------------------------------------
 
 
-def _layout(head: list[str], rows: list[list[str]], form: Format, width: int) -> str:
+def layout(
+    head: list[str], rows: list[list[str]], form: Format, width: int, numbers: Collection[str] = NUMBERS
+) -> str:
+    """A table as text.
+
+    Args:
+        head: the columns.
+        rows: the cells.
+        form: "terminal", "markdown" or "latex".
+        width: of the terminal, characters.
+        numbers: the columns that are aligned to the right.
+    """
     if form == "terminal":
-        return _for_terminal(head, rows, width)
-    align = ["right" if column in NUMBERS else "left" for column in head]
+        return _for_terminal(head, rows, width, numbers)
+    align = ["right" if column in numbers else "left" for column in head]
     return str(tabulate(rows, head, tablefmt=STYLES[form], colalign=align, disable_numparse=True))
 
 
-def _for_terminal(head: list[str], rows: list[list[str]], width: int) -> str:
+def _for_terminal(head: list[str], rows: list[list[str]], width: int, numbers: Collection[str]) -> str:
     """Plain text of `width` columns, or more if it must: only sentences are broken, between words."""
     gap = 2 if width >= ROOMY else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     needed = 0
     for k, column in enumerate(head):
         least = SENTENCES.get(column) or max(len(cell) for cell in (column, *(row[k] for row in rows)))
-        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
         table.add_column(column, justify=justify, no_wrap=column not in SENTENCES, min_width=least)
         needed += least + gap + 1
     for row in rows:

@@ -9,7 +9,8 @@ What this does differently from `OffScreenRenderEnv`, and why the result is the 
   the solver's warm start), so runs with and without pictures are equal.
 - robosuite's control step computes the same positions three times per substep (`mj_forward`, the controller's own
   `mj_forward`, `mj_step`). They are computed once; the constraint solver, which starts from where it ended the last
-  time, runs three times as before.
+  time, runs three times as before. Forces that sensors would measure, which nobody reads, are not computed.
+- The controller is `control.PandaController`, which does robosuite's arithmetic without its look-ups.
 - Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it. hf-libero's
   list of what to open or turn on grows with every reset, and with it the number of draws; it is cut back each time.
 """
@@ -113,6 +114,9 @@ class Simulator:
         self._mujoco = mujoco
         self.assets = assets
         load_libero()
+        from vvla_policies.envs.libero.control import PandaController
+
+        self._controller_type = PandaController
         with _assets_at(assets), numpy_seed(0):
             self.env = _build(bddl_file)
         self.env.set_xml_processor(functools.partial(with_light_robot, folder=assets))  # from the first reset on
@@ -138,8 +142,10 @@ class Simulator:
         self.sampler.restart()
         self.model = env.sim.model._model  # noqa: SLF001 - robosuite wraps MuJoCo's objects
         self.data = env.sim.data._data  # noqa: SLF001
-        env.sim.forward = self._solve_again
+        self.model.opt.disableflags |= self._mujoco.mjtDisableBit.mjDSBL_SENSOR
+        self.controller = self._controller_type(env.robots[0], self.model, self.data)
         self.reading = self._mujoco.MjData(self.model)
+        self._views = [(getattr(self.reading, field), getattr(self.data, field)) for field in READ_FIELDS]
         self._read()
 
     def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int) -> None:
@@ -167,17 +173,16 @@ class Simulator:
         Returns:
             Whether the goal is reached.
         """
-        env, mujoco = self.env, self._mujoco
-        env.timestep += 1
+        mujoco, model, data = self._mujoco, self.model, self.data
         for substep in range(self.substeps):
-            mujoco.mj_forward(self.model, self.data)
-            env._pre_action(action, substep == 0)  # noqa: SLF001 - asks for a second forward, see _solve_again
-            mujoco.mj_step2(self.model, self.data)
+            mujoco.mj_forward(model, data)
+            self.controller.apply(action, new=substep == 0)
+            mujoco.mj_step2(model, data)
             if self.sampler.tick():
                 self._read()
-        env.cur_time += env.control_timestep
-        reward, _, _ = env._post_action(action)  # noqa: SLF001
-        return bool(reward > 0.0)
+        success = bool(self.env._check_success())  # noqa: SLF001
+        self.env._post_process()  # noqa: SLF001
+        return success
 
     def state(self) -> NDArray[np.float64]:
         """Time, qpos, qvel as MuJoCo orders them: float64 (1 + nq + nv,)."""
@@ -219,13 +224,9 @@ class Simulator:
         """Frees the simulation."""
         self.env.close()
 
-    def _solve_again(self) -> None:
-        """What is left of `mj_forward` for a state that was forwarded just before: the solver, from its new start."""
-        self._mujoco.mj_forwardSkip(self.model, self.data, self._mujoco.mjtStage.mjSTAGE_VEL, 0)
-
     def _read(self) -> None:
-        for field in READ_FIELDS:
-            getattr(self.reading, field)[:] = getattr(self.data, field)
+        for reading, now in self._views:
+            reading[:] = now
         self._site_rgba = self.model.site_rgba.copy()  # a stove that is on shows by the colour of a site
 
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from vvla_policies import __version__
-from vvla_policies.cli import assets, demos, doctor, evaluate, listing, merge, replay, table, videos, weights
+from vvla_policies.cli import (
+    assets,
+    compare,
+    demos,
+    doctor,
+    evaluate,
+    listing,
+    merge,
+    plan,
+    replay,
+    table,
+    videos,
+    weights,
+)
 from vvla_policies.cli.console import out
 
 app = typer.Typer(
@@ -43,6 +56,8 @@ app.command("table")(table.table)
 app.command("videos")(videos.videos)
 app.command("replay")(replay.replay)
 app.command("merge")(merge.merge)
+app.command("compare")(compare.compare)
+app.command("plan")(plan.plan)
 app.command("policies")(listing.policies)
 app.command("suites")(listing.suites)
 app.command("doctor")(doctor.doctor)

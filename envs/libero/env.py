@@ -16,6 +16,7 @@ from vvla_policies.observation import Observation, robosuite_gripper, state_vect
 
 if TYPE_CHECKING:
     from vvla_policies.envs.libero.drawing import Painter
+    from vvla_policies.envs.libero.privileged import PrivilegedView
     from vvla_policies.envs.libero.suites import LiberoSuite
 
 CAMERA_NAMES = {"image": "agentview", "wrist_image": "robot0_eye_in_hand"}
@@ -43,7 +44,7 @@ class LiberoEnv(ManipulationEnv):
         self._painter: Painter | None = None
         self._steps = 0
         self._gripper = 1.0
-        self._constants: dict[str, Any] | None = None  # of the privileged observation, for one episode
+        self._privileged: PrivilegedView | None = None  # for one episode
         self._load(task)
 
     @property
@@ -63,7 +64,7 @@ class LiberoEnv(ManipulationEnv):
             self._load(task)
         protocol = self.settings.protocol
         settle = robosuite_gripper(np.array([0.0] * 6 + [protocol.settle_gripper]))
-        self._constants = None
+        self._privileged = None
         self._stale: Observation | None = None
         self._steps, self._gripper = 0, 1.0
         if protocol.starts == "fresh":
@@ -137,13 +138,13 @@ class LiberoEnv(ManipulationEnv):
         """Poses, joints, shapes and goal by name, as they are now (not as the sensors last saw them).
 
         Returns:
-            Plain data; `privileged.look` and `privileged.constants` list it.
+            Plain data; `PrivilegedView.look` and `privileged.constants` list it.
         """
-        from vvla_policies.envs.libero.privileged import constants, look
+        from vvla_policies.envs.libero.privileged import PrivilegedView
 
-        if self._constants is None:
-            self._constants = constants(self.simulator)
-        return look(self.simulator, self._constants)
+        if self._privileged is None:
+            self._privileged = PrivilegedView(self.simulator)
+        return self._privileged.look()
 
     def close(self) -> None:
         """Frees simulation and OpenGL context."""

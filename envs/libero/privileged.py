@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import mujoco
@@ -14,35 +14,64 @@ Array = NDArray[np.float64]
 
 COLLISION_GROUP = 0
 SINGLE_AXIS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+NOBODY = -1
 FINGERS = ("gripper0_leftfinger", "gripper0_rightfinger")
 
 
-def look(simulator: Simulator, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """The privileged observation: plain data, positions in m and angles in rad, world frame, quaternions xyzw.
+class PrivilegedView:
+    """Reads the privileged observation, during one episode.
 
     Args:
-        simulator: in an episode.
-        fixed: what `constants` says of it.
-
-    Returns:
-        The constants, and
-        - "bodies" and "sites": name to (7,) position and orientation;
-        - "joints": name of each single-axis joint to its position (rad or m);
-        - "axes": name of each of these joints to {"body", "axis" (3,), "anchor" (3,), "range" (2,)};
-        - "satisfied": whether each predicate of the goal holds;
-        - "gripped": the objects that both fingers touch.
+        simulator: in an episode; what does not change until the next one is read here.
     """
-    model, data, env = simulator.model, simulator.data, simulator.env
-    joints = [i for i in range(model.njnt) if model.jnt_type[i] in SINGLE_AXIS]
-    return {
-        **fixed,
-        "bodies": {model.body(i).name: _pose(data.xpos[i], data.xmat[i]) for i in range(model.nbody)},
-        "sites": {model.site(i).name: _pose(data.site_xpos[i], data.site_xmat[i]) for i in range(model.nsite)},
-        "joints": {model.joint(i).name: float(data.qpos[model.jnt_qposadr[i]]) for i in joints},
-        "axes": {model.joint(i).name: _axis(model, data, i) for i in joints},
-        "satisfied": [bool(env._eval_predicate(predicate)) for predicate in fixed["goal"]],  # noqa: SLF001
-        "gripped": _gripped(model, data, fixed["objects"]),
-    }
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._constants = constants(simulator)
+        model = simulator.model
+        self._bodies = [model.body(i).name for i in range(model.nbody)]
+        self._sites = [model.site(i).name for i in range(model.nsite)]
+        self._joints = [i for i in range(model.njnt) if model.jnt_type[i] in SINGLE_AXIS]
+        self._joint_names = [model.joint(i).name for i in self._joints]
+        self._axes = [_axis(model, i) for i in self._joints]
+        self._owners = list(self._constants["objects"])
+        owners = [known["bodies"] for known in self._constants["objects"].values()]
+        self._owner = _numbered(model, owners)
+        self._finger = _numbered(
+            model, [[model.body(i).name for i in _family(model, model.body(f).id)] for f in FINGERS]
+        )
+
+    def look(self) -> dict[str, Any]:
+        """The privileged observation: plain data, positions in m and angles in rad, world frame, quaternions xyzw.
+
+        Returns:
+            What `constants` says, and
+            - "bodies" and "sites": name to (7,) position and orientation;
+            - "joints": name of each single-axis joint to its position (rad or m);
+            - "axes": name of each of these joints to {"body", "axis" (3,), "anchor" (3,), "range" (2,)};
+            - "satisfied": whether each predicate of the goal holds;
+            - "gripped": the objects that both fingers touch.
+        """
+        model, data, env = self._simulator.model, self._simulator.data, self._simulator.env
+        moved = zip(self._axes, data.xaxis[self._joints], data.xanchor[self._joints], strict=True)
+        axes = [{**known, "axis": axis, "anchor": anchor} for known, axis, anchor in moved]
+        joints = data.qpos[model.jnt_qposadr[self._joints]].tolist()
+        return {
+            **self._constants,
+            "bodies": _poses(self._bodies, data.xpos, data.xmat),
+            "sites": _poses(self._sites, data.site_xpos, data.site_xmat),
+            "joints": dict(zip(self._joint_names, joints, strict=True)),
+            "axes": dict(zip(self._joint_names, axes, strict=True)),
+            "satisfied": [bool(env._eval_predicate(predicate)) for predicate in self._constants["goal"]],  # noqa: SLF001
+            "gripped": self._gripped(data.contact.geom),
+        }
+
+    def _gripped(self, contacts: NDArray[np.int32]) -> list[str]:
+        """Objects that have contacts with both fingers; the contacts are pairs of geoms, (n, 2)."""
+        pairs = np.concatenate([contacts, contacts[:, ::-1]])
+        finger, owner = self._finger[pairs[:, 0]], self._owner[pairs[:, 1]]
+        left, right = (set(owner[(finger == side) & (owner != NOBODY)].tolist()) for side in range(len(FINGERS)))
+        return sorted(self._owners[k] for k in left & right)
 
 
 def constants(simulator: Simulator) -> dict[str, Any]:
@@ -69,19 +98,23 @@ def constants(simulator: Simulator) -> dict[str, Any]:
     }
 
 
-def _pose(position: Array, matrix: Array) -> Array:
-    quat = np.empty(4)
-    mujoco.mju_mat2Quat(quat, matrix)
-    return np.concatenate([position, quat[[1, 2, 3, 0]]])
+def _poses(names: list[str], positions: Array, matrices: Array) -> dict[str, Array]:
+    quats = np.empty((len(names), 4))
+    for quat, matrix in zip(quats, matrices, strict=True):
+        mujoco.mju_mat2Quat(quat, matrix)
+    poses = np.concatenate([positions, quats[:, [1, 2, 3, 0]]], axis=1)
+    return dict(zip(names, poses, strict=True))
 
 
-def _axis(model: Any, data: Any, joint: int) -> dict[str, Any]:
-    return {
-        "body": model.body(model.jnt_bodyid[joint]).name,
-        "axis": data.xaxis[joint].copy(),
-        "anchor": data.xanchor[joint].copy(),
-        "range": model.jnt_range[joint].copy(),
-    }
+def _axis(model: Any, joint: int) -> dict[str, Any]:
+    return {"body": model.body(model.jnt_bodyid[joint]).name, "range": model.jnt_range[joint].copy()}
+
+
+def _numbered(model: Any, groups: list[list[str]]) -> NDArray[np.intp]:
+    """For each geom the number of the group that its body is in, NOBODY for the others: (ngeom,)."""
+    group = {body: number for number, bodies in enumerate(groups) for body in bodies}
+    bodies = np.array([group.get(model.body(i).name, NOBODY) for i in range(model.nbody)])
+    return np.asarray(bodies[model.geom_bodyid])
 
 
 def _object(env: Any, model: Any, name: str) -> dict[str, Any]:
@@ -112,16 +145,3 @@ def _boxes(model: Any, body: str) -> Array:
         turned = matrix.reshape(3, 3) @ centre
         rows.append(np.concatenate([model.geom_pos[geom] + turned, model.geom_quat[geom][[1, 2, 3, 0]], half]))
     return np.array(rows).reshape(-1, 10)
-
-
-def _gripped(model: Any, data: Any, objects: dict[str, Any]) -> list[str]:
-    """Objects that have contacts with both fingers."""
-    owner = {body: name for name, known in objects.items() for body in known["bodies"]}
-    finger = {model.body(i).name: side for side in FINGERS for i in _family(model, model.body(side).id)}
-    touched: dict[str, set[str]] = {side: set() for side in FINGERS}
-    for k in range(data.ncon):
-        first, second = (model.body(model.geom_bodyid[geom]).name for geom in data.contact[k].geom)
-        for one, other in ((first, second), (second, first)):
-            if one in finger and other in owner:
-                touched[finger[one]].add(owner[other])
-    return sorted(touched[FINGERS[0]] & touched[FINGERS[1]])

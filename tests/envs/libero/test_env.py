@@ -196,6 +196,17 @@ def test_privileged_reading(env):
     assert world["joints"]["wooden_cabinet_1_top_level"] < -0.1  # this task starts with the top drawer open
 
 
+def test_what_both_fingers_touch_is_gripped(env):
+    env.start(4, 0, 0)
+    assert env.privileged()["gripped"] == []
+    model, view = env.simulator.model, env._privileged
+    left, right, bowl, plate = (
+        model.body(name).geomadr[0]
+        for name in ("gripper0_leftfinger", "gripper0_rightfinger", "akita_black_bowl_1_main", "plate_1_main")
+    )
+    assert view._gripped(np.array([[left, bowl], [bowl, right], [right, plate]])) == ["akita_black_bowl_1"]
+
+
 def test_bad_requests_are_one_line(env):
     with pytest.raises(VvlaError, match="initial states 0 to 49"):
         env.reset(options={"init_state": 50})

@@ -18,6 +18,7 @@ from vvla_policies.cli import (
     plan,
     replay,
     table,
+    train,
     videos,
     weights,
 )
@@ -52,6 +53,7 @@ def start(
 
 
 app.command("eval")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("table")(table.table)
 app.command("videos")(videos.videos)
 app.command("replay")(replay.replay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -23,22 +24,28 @@ class LossWeights:
     foresight: float = 0.1
 
 
-def action_losses(predicted: Actions, labels: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Smooth L1 of the arm and cross-entropy of the gripper.
+ARM_LOSSES: dict[str, Callable[..., Tensor]] = {"smooth_l1": F.smooth_l1_loss, "mae": F.l1_loss, "mse": F.mse_loss}
+
+
+def action_losses(
+    predicted: Actions, labels: Tensor, valid: Tensor | None = None, kind: str = "smooth_l1"
+) -> tuple[Tensor, Tensor]:
+    """The arm's loss (Seer's is smooth L1) and cross-entropy of the gripper.
 
     Args:
         predicted: arm (B, S, chunk, 6) and gripper logit (B, S, chunk, 1).
         labels: (B, S, chunk, 7): relative actions in [-1, 1] as the benchmark records them, gripper +1 open, -1 closed;
             [:, t, k] is the action at t + k.
         valid: bool (B, S, chunk), False where there is no label (after the end of a demonstration); None for all.
+        kind: of the arm's loss, one of `ARM_LOSSES`.
 
     Returns:
         Two scalars, float32.
     """
-    arm = F.smooth_l1_loss(predicted.arm.float(), labels[..., :6], reduction="none").mean(-1)
+    arm = ARM_LOSSES[kind](predicted.arm.float(), labels[..., :6], reduction="none").mean(-1)
     opened = (labels[..., 6:] + 1) / 2
     gripper = F.binary_cross_entropy_with_logits(predicted.gripper_logit.float(), opened, reduction="none").mean(-1)
-    return _mean(arm, valid), _mean(gripper, valid)
+    return masked_mean(arm, valid), masked_mean(gripper, valid)
 
 
 def foresight_loss(predicted: Tensor, pictures: Tensor, patch: int, valid: Tensor | None = None) -> Tensor:
@@ -54,7 +61,7 @@ def foresight_loss(predicted: Tensor, pictures: Tensor, patch: int, valid: Tenso
         A scalar, float32.
     """
     error = (predicted.float() - patches(pictures, patch)).square().mean(dim=(2, 3, 4))
-    return _mean(error, valid)
+    return masked_mean(error, valid)
 
 
 def total_loss(arm: Tensor, gripper: Tensor, foresight: Tensor, weights: LossWeights | None = None) -> Tensor:
@@ -81,7 +88,7 @@ def patches(pictures: Tensor, patch: int) -> Tensor:
     return (flat - mean) / (variance + 1e-6).sqrt()
 
 
-def _mean(values: Tensor, valid: Tensor | None) -> Tensor:
+def masked_mean(values: Tensor, valid: Tensor | None) -> Tensor:
     """The mean where `valid`, 0 where nothing is."""
     if valid is None:
         return values.mean()

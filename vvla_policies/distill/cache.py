@@ -1,0 +1,201 @@
+"""Demonstrations as training reads them: pictures of the model's size in memory-mapped arrays, beside the file's numbers.
+
+A training reads every frame many times. Unpacking and resizing it each time costs more than a small network's step, so
+it is done once, into a folder for each file of demonstrations:
+
+    <cache>/<task>-<key>/index.json          names, lengths, instruction
+                         numbers.npz         proprioception and actions, in this package's conventions
+                         pictures-64.npy     uint8 (N, 2, 64, 64, 3), third-person first; one file for each view
+
+The key stands for the file's name, size and time of change. Folders and files are moved into place when they are whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvla_policies.distill.conversions import (
+    PICTURES,
+    STATES,
+    actions_from_file,
+    flipped,
+    gripper_commands,
+    states_from_file,
+)
+from vvla_policies.distill.demos.files import opened
+from vvla_policies.distill.demos.inspection import demo_names, instruction
+from vvla_policies.distill.demos.layout import FACTS, SUFFIX
+from vvla_policies.errors import RecordError
+from vvla_policies.inputs import Inputs, picture, proprioception
+from vvla_policies.observation import CAMERAS
+
+INDEX, NUMBERS = "index.json", "numbers.npz"
+FORMAT = 1
+_LOW = ("ee_pos", "ee_ori", "gripper_states", "joint_states")
+
+
+@dataclass(frozen=True)
+class CachedFile:
+    """A file of demonstrations, unpacked.
+
+    Attributes:
+        source: the file.
+        folder: where its arrays are.
+        demos: names of its groups, in order.
+        lengths: frames of each.
+        instruction: of its task.
+        size: edge of its pictures if all are square and alike, else 0.
+        facts: how it was made (the `vvla` attribute).
+    """
+
+    source: Path
+    folder: Path
+    demos: tuple[str, ...]
+    lengths: tuple[int, ...]
+    instruction: str
+    size: int
+    facts: dict[str, Any]
+
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """The state keys of an `Observation`, "actions" (N, 7) and "disturbed" (N,), all demonstrations in a row."""
+        with np.load(self.folder / NUMBERS) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    def states(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Proprioception in a model's convention: float32 (N, 8)."""
+        path = self.folder / f"states-{inputs.rotation}-{inputs.gripper}.npy"
+        if not path.exists():
+            numbers = self.numbers()
+            rows = [proprioception({key: numbers[key][k] for key in STATES}, inputs) for k in range(sum(self.lengths))]  # type: ignore[misc]
+            _write(path, lambda work: np.save(work, np.stack(rows)))
+        states: NDArray[np.float32] = np.load(path)
+        return states
+
+    def stored_size(self, inputs: Inputs) -> int:
+        """Edge of the pictures kept for a model: what it reads, or the file's own if that is less."""
+        return min(self.size, inputs.size) if self.size else inputs.size
+
+    def pictures(self, inputs: Inputs) -> NDArray[np.uint8]:
+        """Both cameras' pictures, memory-mapped: uint8 (N, 2, edge, edge, 3), with the edge of `stored_size`."""
+        view = Inputs(size=self.stored_size(inputs), raw=inputs.raw)
+        path = self.folder / f"pictures-{view.size}{'-raw' if view.raw else ''}.npy"
+        if not path.exists():
+            _write(path, lambda work: self._draw(work, view))
+        mapped: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        return mapped
+
+    def _draw(self, path: Path, view: Inputs) -> None:
+        shape = (sum(self.lengths), 2, view.size, view.size, 3)
+        target = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
+        first = 0
+        with opened(self.source) as file:
+            for name, length in zip(self.demos, self.lengths, strict=True):
+                for number, camera in enumerate(CAMERAS):
+                    frames = flipped(file["data"][name]["obs"][PICTURES[camera]][()])
+                    for k in range(length):
+                        target[first + k, number] = picture(frames[k], view)
+                first += length
+        target.flush()
+
+
+def cached(paths: Sequence[Path], cache: Path, report: Callable[[str], None] = lambda _: None) -> list[CachedFile]:
+    """Opens files of demonstrations through the cache.
+
+    Args:
+        paths: the files, `inspection.find_files`.
+        cache: folder of all cached files; made if absent.
+        report: hears of each file that is unpacked.
+
+    Raises:
+        RecordError: a file is damaged or is changed meanwhile, or the cache cannot be written.
+    """
+    found = []
+    for path in paths:
+        folder = cache / _name(path)
+        if not (folder / INDEX).exists():
+            report(f"unpacking {path.name}")
+            _unpack(path, folder)
+        told = json.loads((folder / INDEX).read_text())
+        found.append(
+            CachedFile(
+                path, folder, tuple(told["demos"]), tuple(told["lengths"]), told["instruction"], told["size"],
+                told["facts"],
+            )
+        )  # fmt: skip
+    return found
+
+
+def _name(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read as a file of demonstrations: {error.strerror}") from error
+    key = f"{FORMAT} {path.name} {found.st_size} {found.st_mtime_ns}"
+    return f"{path.name.removesuffix(SUFFIX)[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """The index and the numbers of a file."""
+    with opened(path) as file:
+        data = file["data"]
+        demos = [name for name in demo_names(data) if data[name]["actions"].shape[0] > 0]
+        if not demos:
+            raise RecordError(f"{path} holds no demonstrations")
+        try:
+            numbers = [_numbers(data[name]) for name in demos]
+            edges = {data[name]["obs"][PICTURES[camera]].shape[1:] for name in demos for camera in CAMERAS}
+        except (KeyError, ValueError, OSError) as error:
+            raise RecordError(f"{path} is no whole file of demonstrations: {error}") from error
+        wrong = [shape for shape in edges if len(shape) != 3 or shape[2] != 3]
+        if wrong:
+            raise RecordError(f"{path} holds pictures of shape {wrong[0]}, not (height, width, 3)")
+        height, width = next(iter(edges))[:2]
+        index = {
+            "demos": demos,
+            "lengths": [len(one["actions"]) for one in numbers],
+            "instruction": instruction(path, data.attrs),
+            "size": int(height) if len(edges) == 1 and height == width else 0,
+            "facts": json.loads(data.attrs.get(FACTS, "{}")),
+        }
+    joined = {name: np.concatenate([one[name] for one in numbers]) for name in numbers[0]}
+
+    def fill(work: Path) -> None:
+        work.mkdir()
+        np.savez(work / NUMBERS, **joined)
+        (work / INDEX).write_text(json.dumps(index))
+
+    _write(folder, fill)
+
+
+def _numbers(group: Any) -> dict[str, NDArray[Any]]:
+    actions = actions_from_file(group["actions"][()])
+    states = states_from_file({name: group["obs"][name][()] for name in _LOW}, gripper_commands(actions))
+    disturbed = group["disturbed"][()] != 0 if "disturbed" in group else np.zeros(len(actions), dtype=bool)
+    return {**states, "actions": actions, "disturbed": disturbed}
+
+
+def _write(path: Path, fill: Callable[[Path], None]) -> None:
+    """Makes a file or folder under a temporary name and moves it into place."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as room:
+            work = Path(room, path.name)
+            fill(work)
+            if work.is_dir() and path.exists():  # made by another process, or left without an index
+                shutil.rmtree(path)
+            os.replace(work, path)
+    except OSError as error:
+        raise RecordError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another --cache"
+        ) from error

@@ -1,0 +1,153 @@
+"""What each stage minimises, as modules from a batch to its losses; the optimiser sees what they hold.
+
+Sources: Seer (arXiv 2412.15109) for the teacher, VITA-VLA (arXiv 2510.09607) for the student.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vvla_policies.distill.recipe import AlignLoss, Recipe
+from vvla_policies.student.network import Student
+from vvla_policies.student.tokens import PAD, ChatLayout, load_tokenizer
+from vvla_policies.teacher.losses import LossWeights, action_losses, foresight_loss, masked_mean, total_loss
+from vvla_policies.teacher.mask import Masking
+from vvla_policies.teacher.network import Features, Seer
+
+Losses = dict[str, Tensor]
+
+
+class TeacherObjective(nn.Module):
+    """Actions and foresight from demonstrations.
+
+    Args:
+        seer: the network, encoders attached.
+        recipe: weights, kind of arm loss, masking.
+        instructions: those that "task" counts in.
+    """
+
+    def __init__(self, seer: Seer, recipe: Recipe, instructions: Sequence[str]) -> None:
+        super().__init__()
+        self.network = seer
+        self._recipe = recipe
+        self._instructions = tuple(instructions)
+        self._masking = Masking(recipe.only_foresight, recipe.own_state, recipe.goal, recipe.hidden)
+
+    def forward(self, batch: dict[str, Tensor]) -> Losses:
+        """A batch of `CachedWindows`, with pictures ahead unless foresight has no weight; scalars, "loss" the sum."""
+        recipe = self._recipe
+        features = teacher_features(self.network, batch, self._instructions, self._masking)
+        predicted = self.network.decode(features.action)
+        arm, gripper = action_losses(predicted, batch["actions"], batch["actions_valid"], recipe.arm_loss)
+        if not recipe.foresight_weight:
+            return {"loss": arm + recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+        foresight = self._foresight(features.foresight, batch)
+        total = total_loss(arm, gripper, foresight, LossWeights(recipe.gripper_weight, recipe.foresight_weight))
+        return {"loss": total, "arm": arm, "gripper": gripper, "foresight": foresight}
+
+    def _foresight(self, features: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        valid, goal = batch["ahead_valid"], self._recipe.goal
+        if goal:  # the last steps have no goal in the window
+            valid = valid & (torch.arange(valid.shape[1], device=valid.device) < valid.shape[1] - goal)
+        ahead = self.network.normalise(batch["pictures_ahead"].flatten(0, 1)).unflatten(0, valid.shape)
+        return foresight_loss(self.network.imagine(features), ahead, self.network.config.patch, valid)
+
+
+class StudentObjective(nn.Module):
+    """A student's forward pass over a batch; the base of both stages.
+
+    Args:
+        student: the network, with what is trained marked (`student.stages.set_stage`).
+        recipe: kinds and weights of losses.
+        instructions: those that "task" counts in.
+        steps: of every window.
+    """
+
+    def __init__(self, student: Student, recipe: Recipe, instructions: Sequence[str], steps: int) -> None:
+        super().__init__()
+        self.network = student
+        self._recipe = recipe
+        layout = ChatLayout(load_tokenizer(student.config.tokenizer), student.config)
+        self.register_buffer("dialogs", layout.batch(instructions, steps), persistent=False)
+        self.dialogs: Tensor
+
+    def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """What `Student.forward` takes: ids (B, L), pictures (B, S, 2, h, w, 3), states (B, S, 8)."""
+        ids = self.dialogs[batch["task"]]
+        return ids[:, : int((ids != PAD).sum(dim=1).max())], batch["pictures"], batch["state"]
+
+
+class AlignObjective(StudentObjective):
+    """Stage 1: the student's features shall be the teacher's.
+
+    Args:
+        student: and the following, see `StudentObjective`.
+        recipe: likewise.
+        instructions: likewise.
+        steps: likewise.
+        teacher: runs in evaluation mode without gradients, and is no part of what is saved; None where batches hold
+            its "features".
+    """
+
+    def __init__(
+        self, student: Student, recipe: Recipe, instructions: Sequence[str], steps: int, teacher: Seer | None
+    ) -> None:
+        super().__init__(student, recipe, instructions, steps)
+        self._teacher = (teacher,)  # in a tuple: not a submodule
+        self._instructions = tuple(instructions)
+
+    def forward(self, batch: dict[str, Tensor]) -> Losses:
+        """Scalars: "loss"."""
+        found = self.network(*self.inputs(batch)).features
+        valid = batch["actions_valid"].any(dim=-1, keepdim=True).expand(found.shape[:-1])
+        return {"loss": align_loss(found, self.target(batch), valid, self._recipe.align_loss)}
+
+    @torch.no_grad()
+    def target(self, batch: dict[str, Tensor]) -> Tensor:
+        """The teacher's action features: (B, S, chunk, D)."""
+        (teacher,) = self._teacher
+        if teacher is None:
+            return batch["features"].float()
+        teacher.to(batch["state"].device).eval()
+        seen = {name.removeprefix("teacher_"): value for name, value in batch.items() if name.startswith("teacher_")}
+        return teacher_features(teacher, {**seen, "task": batch["task"]}, self._instructions).action.float()
+
+
+class ActionObjective(StudentObjective):
+    """Stage 2 and the controls: the student's actions shall be the demonstration's."""
+
+    def forward(self, batch: dict[str, Tensor]) -> Losses:
+        """Scalars: "loss", "arm", "gripper"."""
+        predicted = self.network(*self.inputs(batch)).actions
+        arm, gripper = action_losses(predicted, batch["actions"], batch["actions_valid"], self._recipe.arm_loss)
+        return {"loss": arm + self._recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+
+
+def teacher_features(
+    seer: Seer, batch: dict[str, Tensor], instructions: Sequence[str], masking: Masking | None = None
+) -> Features:
+    """A teacher over whole windows; every instruction is encoded once.
+
+    Args:
+        seer: the network.
+        batch: "pictures" (B, S, 2, edge, edge, 3), "state" (B, S, 8), "task" (B,).
+        instructions: those that "task" counts in.
+        masking: switches of pre-training.
+    """
+    shape = batch["state"].shape[:2]
+    tasks, place = batch["task"].unique(return_inverse=True)
+    text = seer.read([instructions[int(task)] for task in tasks])[place]
+    conditions = seer.encode(
+        batch["pictures"].flatten(0, 1), text.repeat_interleave(shape[1], dim=0), batch["state"].flatten(0, 1)
+    )
+    return seer(conditions.unflatten(0, shape), masking or Masking())
+
+
+def align_loss(found: Tensor, target: Tensor, valid: Tensor, kind: AlignLoss) -> Tensor:
+    """Distance of features (B, S, chunk, D), a scalar: mean square, or the mean of the norms, which are not squared."""
+    error = found.float() - target
+    each = error.square().mean(-1) if kind == "mse" else torch.linalg.vector_norm(error, dim=-1)
+    return masked_mean(each, valid)

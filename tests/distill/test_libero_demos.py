@@ -14,7 +14,8 @@ from vvla_policies.distill.conversions import STATES, actions_from_file, flipped
 from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.demos.verify import verify
+from vvla_policies.distill.demos.verify import parse_key, verify
+from vvla_policies.distill.truths import project, read_truths
 from vvla_policies.evaluation.evaluate import Request, evaluate
 
 h5py = pytest.importorskip("h5py")
@@ -127,3 +128,24 @@ def test_liberos_own_dataset_reads_them(file):
     )
     assert done.returncode == 0, done.stderr
     assert "sequences" in done.stdout
+
+
+def test_truths_are_those_of_the_episode(file):
+    """Run again, the gripper's recorded position is where the truths point, and the thing that was moved was held."""
+    truths = read_truths(file)
+    env = vvla_policies.envs.make("libero_object", task=0, assets="primitive", protocol="fresh", cameras=())
+    with h5py.File(file) as opened:
+        demo = opened["data/demo_0"]
+        key = parse_key(demo.attrs["vvla_episode"], "libero_object")
+        env.start(key.task, key.init_state, key.stream("env"))
+        for action in actions_from_file(demo["actions"][:40]):
+            env.advance(action)
+        model, data = env.simulator.model, env.simulator.data
+        camera = model.camera("agentview").id
+        soup = data.xpos[model.body("alphabet_soup_1_main").id]
+        expected = project(model, data, camera, np.stack([soup, data.site("gripper0_grip_site").xpos]))
+    env.close()
+    things = [truths.things.index(name) for name in ("alphabet_soup_1", "gripper")]
+    assert np.allclose(truths.points[39, things, 0], expected, atol=1e-3)
+    assert truths.interest[0] == "alphabet_soup_1"
+    assert set(truths.held.tolist()) == {-1, things[0]}

@@ -1,7 +1,8 @@
 """What is where in the pictures of a demonstration, from the simulator: ground for questions and answers.
 
 The recorded states are set, one after the other, in the task's own model, with its fixtures put where the
-demonstration's compiled model had them. Nothing is drawn and no physics runs: a frame takes a fraction of a millisecond.
+demonstration's compiled model had them. Nothing is drawn and no physics runs: a frame takes a few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from vvla_policies.observation import CAMERAS
 if TYPE_CHECKING:
     from vvla_policies.envs.libero.env import LiberoEnv
 
-GRIPPER = "gripper"
+GRIPPER, REGION = "gripper", "region"
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_long", "libero_90")
 _HAND = "gripper0_grip_site"
 _ROBOT = ("robot0_", "gripper0_")
@@ -37,8 +38,9 @@ class Truths:
     """What holds in N frames.
 
     Attributes:
-        things: names of objects and fixtures, such as "akita_black_bowl_1", and the gripper, last.
-        categories: the category of each.
+        things: names of objects and fixtures, such as "akita_black_bowl_1", of the task's regions, and the
+            gripper, last.
+        categories: the category of each; `REGION` for regions.
         points: float32 (N, things, 2, 2): (x, y) in the third-person picture and in the wrist's, from the upper left
             corner of the upright picture, in units of its edge; NaN where it lies outside.
         held: int64 (N,), the number of the thing between the fingers; -1 for none.
@@ -93,10 +95,12 @@ class _Look:
         seen = env.privileged()
         known = {name: one for name, one in seen["objects"].items() if one["bodies"]}
         self._roots = [one["bodies"][0] for one in known.values()]
-        self._things = (*known, GRIPPER)
-        self._categories = (*(one["category"] for one in known.values()), GRIPPER)
-        self._joints = tuple(joint for joint in seen["joints"] if not joint.startswith(_ROBOT))
         self._interest = tuple(env.simulator.env.obj_of_interest)
+        self._sites = [*(name for name in self._interest if name not in known and name in seen["sites"]), _HAND]
+        self._things = (*known, *self._sites[:-1], GRIPPER)
+        regions = [REGION] * (len(self._sites) - 1)
+        self._categories = (*(one["category"] for one in known.values()), *regions, GRIPPER)
+        self._joints = tuple(joint for joint in seen["joints"] if not joint.startswith(_ROBOT))
         self._rows: list[tuple[Any, int, list[float]]] = []
 
     def add(self, group: Any, path: Path) -> None:
@@ -117,7 +121,8 @@ class _Look:
         for stage in (mujoco.mj_kinematics, mujoco.mj_comPos, mujoco.mj_camlight, mujoco.mj_collision):
             stage(model, data)
         seen = self._env.privileged()
-        places = np.array([*(seen["bodies"][root][:3] for root in self._roots), seen["sites"][_HAND][:3]])
+        poses = [seen["bodies"][root] for root in self._roots] + [seen["sites"][site] for site in self._sites]
+        places = np.array(poses)[:, :3]
         points = np.stack([project(model, data, camera, places) for camera in self._cameras], axis=1)
         held = self._things.index(seen["gripped"][0]) if seen["gripped"] else -1
         return points, held, [_share(seen["joints"][joint], seen["axes"][joint]["range"]) for joint in self._joints]
@@ -164,7 +169,7 @@ def project(model: Any, data: Any, camera: int, places: NDArray[np.float64]) -> 
 def _mount(model: Any, xml: str | bytes) -> None:
     """Puts the fixtures where a compiled model had them."""
     text = xml.decode() if isinstance(xml, bytes) else xml
-    for element in ElementTree.fromstring(text).iter("body"):  # noqa: S314 - MuJoCo's own text, from a trusted file
+    for element in ET.fromstring(text).iter("body"):  # noqa: S314 - MuJoCo's own text, from a trusted file
         name, pos, quat = (element.get(key) for key in ("name", "pos", "quat"))
         if name is None:
             continue

@@ -158,7 +158,7 @@ INTERNVL_1B = StudentConfig(
 VITA_MINI = StudentConfig(
     preset="vita-mini",
     vision=intern_vit(128, 4, 4, patch=16, image_size=128),
-    language=qwen2(192, 4, 6, 2, inner=512, vocabulary=640, context=4096),
+    language=qwen2(192, 4, 6, 2, inner=512, vocabulary=768, context=4096),
     tokenizer="instructions",
     decoder_width=192,
     image_size=128,

@@ -87,6 +87,22 @@ class Student(nn.Module):
         hidden = self.language(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return self.decide(hidden[ids == ACTION].unflatten(0, (batch, steps, self.config.action_tokens)))
 
+    def speak(self, ids: Tensor, pictures: Tensor) -> Tensor:
+        """What the language model would say next, at every place of dialogs without states and actions.
+
+        Args:
+            ids: int64 (B, L), from `ChatLayout.lesson`.
+            pictures: (B, 2, h, w, 3), uint8 or float in [0, 255], third-person first.
+
+        Returns:
+            Logits (B, L, vocabulary), with the embeddings of the words as the head.
+        """
+        words = self.language.get_input_embeddings()
+        visual = self.see(pictures.flatten(0, 1))
+        embeddings = words(ids.clamp(min=0)).masked_scatter((ids == IMAGE).unsqueeze(-1), visual)
+        hidden = self.language(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+        return hidden @ words.weight.T
+
     def see(self, pictures: Tensor) -> Tensor:
         """Pictures (n, h, w, 3) to visual tokens (n, visual_tokens, hidden)."""
         pixels = normalised(pictures, self.config, self.dtype)

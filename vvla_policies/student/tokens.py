@@ -31,7 +31,7 @@ from vvla_policies.student.config import CAMERAS, StudentConfig
 IMAGE, ACTION, STATE = -200, -400, -401
 PAD = -1
 MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-_VOCABULARY = 640
+_VOCABULARY = 768
 
 
 class ChatLayout:
@@ -69,6 +69,26 @@ class ChatLayout:
     def dialog(self, instruction: str, steps: int) -> list[int]:
         """Ids of the system round and that many steps."""
         return self.prefix + self.round(instruction) * steps
+
+    def lesson(self, questions: Sequence[tuple[str, str]]) -> tuple[list[int], list[bool]]:
+        """Ids of a dialog about one step's pictures, without state and actions: for teaching the language model.
+
+        Args:
+            questions: questions and answers, one round each; the pictures stand in the first.
+
+        Returns:
+            The ids, and which of them the language model is to say: the answers and their ends.
+        """
+        text = self._encode
+        ids, said = list(self.prefix), [False] * len(self.prefix)
+        pictures = self._picture + (text(" ") + self._picture) * (CAMERAS - 1)
+        for number, (question, answer) in enumerate(questions):
+            asked = [*text("<|im_start|>user\n"), *(pictures if number == 0 else []), *text(f" {question} ")]
+            asked += text("<|im_end|>\n<|im_start|>assistant\n")
+            answered, gap = text(f" {answer}<|im_end|>"), text("\n")
+            ids += asked + answered + gap
+            said += [False] * len(asked) + [True] * len(answered) + [False] * len(gap)
+        return ids, said
 
     def batch(self, instructions: Sequence[str], steps: int) -> Tensor:
         """Dialogs of B episodes for training: int64 (B, L), padded on the right, which causal attention never reads."""
@@ -110,8 +130,9 @@ def load_tokenizer(source: str | Path) -> Any:
 def instruction_tokenizer() -> Any:
     """A small byte-level BPE in which every word of LIBERO's and CALVIN's instructions is one token.
 
-    Made on the spot from `words.txt` (the words of the 130 LIBERO and 34 CALVIN instructions), always the same; other
-    words fall into pieces, down to bytes, so that any text can be encoded. Upper case is read as lower.
+    Made on the spot from `words.txt` (the words of the 130 LIBERO and 34 CALVIN instructions and of the questions in
+    `distill.questions`), always the same; other words fall into pieces, down to bytes, so that any text can be encoded.
+    Upper case is read as lower.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 

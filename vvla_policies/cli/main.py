@@ -13,6 +13,7 @@ from vvla_policies.cli import (
     demos,
     doctor,
     evaluate,
+    leaderboard,
     listing,
     merge,
     plan,
@@ -60,6 +61,7 @@ app.command("replay")(replay.replay)
 app.command("merge")(merge.merge)
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
+app.command("leaderboard")(leaderboard.leaderboard)
 app.command("policies")(listing.policies)
 app.command("suites")(listing.suites)
 app.command("doctor")(doctor.doctor)

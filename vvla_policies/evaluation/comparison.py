@@ -19,6 +19,7 @@ from math import nan, sqrt
 from statistics import NormalDist, fmean, variance
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 from scipy.stats import t
 
@@ -246,8 +247,7 @@ def length_test(
     gains = np.subtract(b, a)
     if not gains.size:
         raise ValueError("no chains to compare")
-    values, counts = np.unique(gains, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(gains), counts / len(gains), resamples) @ values / len(gains)
+    drawn = bootstrap_means(gains, resamples, seed)
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
@@ -259,6 +259,13 @@ def length_test(
         p=min(1.0, 2 * (beyond + 1) / (resamples + 1)),
         deviation=float(gains.std(ddof=1)) if len(gains) > 1 else nan,
     )
+
+
+def bootstrap_means(values: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.float64]:
+    """Means of resamples of whole numbers, such as lengths of chains or their differences: float64 (resamples,)."""
+    kinds, counts = np.unique(values, return_counts=True)
+    n = int(counts.sum())
+    return np.asarray(np.random.default_rng(seed).multinomial(n, counts / n, resamples) @ kinds / n)
 
 
 def _correlation(pairs: Pairs, n: float) -> float:

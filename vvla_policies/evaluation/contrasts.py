@@ -14,6 +14,7 @@ from math import nan
 from statistics import fmean
 
 from vvla_policies.errors import RecordError
+from vvla_policies.evaluation.chains import CHAINED
 from vvla_policies.evaluation.comparison import (
     Difference,
     PairedTest,
@@ -31,9 +32,6 @@ from vvla_policies.evaluation.power import POWER, detectable, detectable_mean
 from vvla_policies.evaluation.records import EpisodeRecord, Run, differences
 from vvla_policies.evaluation.scores import AVERAGES
 from vvla_policies.evaluation.statistics import Count, Estimate, average, over_tasks
-
-CHAINED = ("calvin",)
-"""Benchmarks whose episodes are chains, scored by how many subtasks were completed."""
 
 
 @dataclass(frozen=True)

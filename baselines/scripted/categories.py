@@ -18,6 +18,7 @@ class Hold:
         point: the grip site (point).
         closing: the direction in which the fingers close (point); None for any.
         avoid: the heading of a handle on the rim, rad; None if there is none.
+        handle: the grip site when it is taken by that handle.
         widest: what the fingers go round, at most (across).
     """
 
@@ -29,6 +30,7 @@ class Hold:
     point: tuple[float, float, float] = (0.0, 0.0, 0.0)
     closing: tuple[float, float, float] | None = None
     avoid: float | None = None
+    handle: tuple[float, float, float] | None = None
     widest: float = 0.070
 
 
@@ -39,9 +41,15 @@ HOLDS: dict[str, Hold] = {
     "red_bowl": Hold("rim", height=0.052, depth=0.014, radius=0.049),
     "glazed_rim_porcelain_ramekin": Hold("rim", height=0.043, depth=0.012, radius=0.042),
     "plate": Hold("rim", height=0.016, depth=0.006, radius=0.058),
-    "porcelain_mug": Hold("rim", height=0.108, depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14),
-    "white_yellow_mug": Hold("rim", height=0.103, depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0),
-    "red_coffee_mug": Hold("rim", height=0.131, depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0),
+    "porcelain_mug": Hold(
+        "rim", height=0.108, depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14, handle=(-0.052, 0.0, 0.078)
+    ),
+    "white_yellow_mug": Hold(
+        "rim", height=0.103, depth=0.016, centre=(-0.018, 0.0), radius=0.048, avoid=0.0, handle=(0.056, 0.0, 0.068)
+    ),
+    "red_coffee_mug": Hold(
+        "rim", height=0.131, depth=0.016, centre=(-0.015, 0.0), radius=0.043, avoid=0.0, handle=(0.050, 0.0, 0.100)
+    ),
     "moka_pot": Hold("point", point=(0.0, -0.001, 0.075), closing=None),
     "chefmate8_frypan": Hold("point", point=(0.145, 0.0, 0.041), closing=(0.0, 1.0, 0.0)),
 }

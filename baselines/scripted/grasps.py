@@ -42,12 +42,13 @@ def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
 
     best = cheapest(options, effort, harm)
     for _ in range(attempt):
-        options = [pose for pose in options if _differ(pose, best)] or options
+        options = [pose for pose in options if differ(pose, best)] or options
         best = cheapest(options, effort, harm)
     return best
 
 
-def _differ(a: Pose, b: Pose) -> bool:
+def differ(a: Pose, b: Pose) -> bool:
+    """Whether two grasps of an object are not much the same."""
     return bool(np.linalg.norm(a.pos - b.pos) > 0.015 or angle_between(a.rot, b.rot) > 0.3)
 
 

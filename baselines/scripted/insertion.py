@@ -11,15 +11,14 @@ from vvla_policies.baselines.scripted import gripper
 from vvla_policies.baselines.scripted.categories import Hold, hold_of
 from vvla_policies.baselines.scripted.choice import cheapest
 from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading, turn
+from vvla_policies.baselines.scripted.grasps import differ
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
 from vvla_policies.baselines.scripted.transfer import outline, placing_harm, stood, take, travel
 
-SLOPES = (0.8, 1.0, 1.15)
+SLOPES = (0.5, 0.75, 1.0)
 """By how much the hand may lean out of the way of the roof."""
 SPINS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0)
-SHORTLIST = 24
-"""Grasps that are looked at more closely."""
 DEPTH = 0.008
 """Of the grip site under a rim."""
 RISE = 0.008
@@ -107,14 +106,16 @@ def pick_for(scene: Scene, name: str, target: str, outward: Array, attempt: int)
     others, own = scene.others(name).near(scene.pose(name).pos, 0.3), scene.shape(name)
 
     def grasping(grip: Pose) -> float:
-        hand = float(np.clip(0.003 - own.distance(grip.point(gripper.HAND)), 0, None).sum())
-        return 10 * (gripper.trouble(grip, others, back=(0.0, 0.05)) + hand) + 5 * gripper.squeezed(grip, own)
+        hand = float(np.clip(0.006 - own.distance(grip.point(gripper.HAND)), 0, None).sum())
+        bumps = 10 * (gripper.trouble(grip, others, back=(0.0, 0.05)) + hand) + 5 * gripper.squeezed(grip, own)
+        return bumps + scene.arm.strain(grip)
 
-    graded = sorted(((grasping(grip), k, grip, spin) for k, (grip, spin) in enumerate(_grips(scene, name, outward))))
-    options = [(way, harm) for harm, _, grip, spin in graded[:SHORTLIST] for way in niche.ways(grip, spin)]
-    options = options[6 * attempt :] or options
-    best = cheapest(options, lambda option: option[1] + option[0].effort, lambda option: niche.harm(option[0]))
-    return take(scene, name, best[0].grasp)
+    graded = [(grasping(grip), grip, spin) for grip, spin in _grips(scene, name, outward)]
+    options = [(way, bumps) for bumps, grip, spin in graded for way in niche.ways(grip, spin)]
+    for _ in range(attempt + 1):
+        best, _ = cheapest(options, lambda option: option[1] + option[0].effort, lambda option: niche.harm(option[0]))
+        options = [option for option in options if differ(option[0].grasp, best.grasp)] or options
+    return take(scene, name, best.grasp)
 
 
 def insert(scene: Scene, name: str, target: str, outward: Array) -> list[Move]:
@@ -144,6 +145,11 @@ def _grips(scene: Scene, name: str, outward: Array) -> Iterator[tuple[Pose, floa
         side = np.cross(UP, turn(UP, -spin) @ outward)
         for closing, at in product(gripper.stances(float(np.arctan2(side[1], side[0]))), _spots(hold, frame, side)):
             yield Pose(at, gripper.stance(closing, slope * side)), spin
+    if hold.handle is not None and hold.avoid is not None:
+        side = np.cross(UP, frame.rot @ heading(hold.avoid))
+        for closing, slope in product(gripper.stances(float(np.arctan2(side[1], side[0]))), SLOPES):
+            at = Pose(frame.point(hold.handle), gripper.stance(closing, slope * side))
+            yield from ((at, spin) for spin in SPINS)
     if hold.kind == "point" and hold.closing is not None:
         axis = frame.rot @ np.array(hold.closing)
         for closing in gripper.stances(float(np.arctan2(axis[1], axis[0]))):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-MARK_NEEDS = {"libero": "libero"}
+MARK_NEEDS = {"libero": "libero", "calvin": "pybullet"}
+"""Mark of a test to the package without which it is skipped."""
 
 
 def reference_folder() -> Path | None:
@@ -35,6 +36,15 @@ def official_assets(reference: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def calvin_assets(reference: Path) -> Path:
+    """CALVIN's official asset folder; skips the test where it is absent."""
+    folder = reference / "calvin" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: it should hold CALVIN's official assets")
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder for this session, for this process and its children (`VVLA_TEST_CACHE` keeps one)."""
@@ -49,9 +59,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     import importlib.util
 
     chosen = config.getoption("-m")
-    no_libero = importlib.util.find_spec("libero") is None
+    absent = {mark for mark, package in MARK_NEEDS.items() if importlib.util.find_spec(package) is None}
     for item in items:
         if "slow" in item.keywords and not chosen:
             item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
-        if "libero" in item.keywords and no_libero:
-            item.add_marker(pytest.mark.skip(reason="the libero extra is not installed"))
+        for mark in absent & set(item.keywords):
+            item.add_marker(pytest.mark.skip(reason=f"the {mark} extra is not installed"))

@@ -117,7 +117,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         """The same windows, seen by other networks."""
         other = copy.copy(self)
         other.readings, other.extra = tuple(readings), {}
-        other._read_in()
+        other._read_in()  # noqa: SLF001 - one of its kind
         return other
 
     def drop_reading(self, name: str) -> None:

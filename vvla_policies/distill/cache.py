@@ -1,4 +1,4 @@
-"""Demonstrations as training reads them: pictures of the model's size in memory-mapped arrays, beside the file's numbers.
+"""Demonstrations as training reads them: pictures of the model's size in memory-mapped arrays, and the numbers.
 
 A training reads every frame many times. Unpacking and resizing it each time costs more than a small network's step, so
 it is done once, into a folder for each file of demonstrations:
@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ from vvla_policies.distill.demos.inspection import demo_names, instruction
 from vvla_policies.distill.demos.layout import FACTS, SUFFIX
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture, proprioception
-from vvla_policies.observation import CAMERAS
+from vvla_policies.observation import CAMERAS, Observation
 
 INDEX, NUMBERS = "index.json", "numbers.npz"
 FORMAT = 1
@@ -77,7 +76,8 @@ class CachedFile:
         path = self.folder / f"states-{inputs.rotation}-{inputs.gripper}.npy"
         if not path.exists():
             numbers = self.numbers()
-            rows = [proprioception({key: numbers[key][k] for key in STATES}, inputs) for k in range(sum(self.lengths))]  # type: ignore[misc]
+            each = (cast("Observation", {key: numbers[key][k] for key in STATES}) for k in range(sum(self.lengths)))
+            rows = [proprioception(obs, inputs) for obs in each]
             _write(path, lambda work: np.save(work, np.stack(rows)))
         states: NDArray[np.float32] = np.load(path)
         return states
@@ -172,7 +172,7 @@ def _unpack(path: Path, folder: Path) -> None:
 
     def fill(work: Path) -> None:
         work.mkdir()
-        np.savez(work / NUMBERS, **joined)
+        np.savez(work / NUMBERS, **joined)  # type: ignore[arg-type]
         (work / INDEX).write_text(json.dumps(index))
 
     _write(folder, fill)
@@ -194,7 +194,7 @@ def _write(path: Path, fill: Callable[[Path], None]) -> None:
             fill(work)
             if work.is_dir() and path.exists():  # made by another process, or left without an index
                 shutil.rmtree(path)
-            os.replace(work, path)
+            work.replace(path)
     except OSError as error:
         raise RecordError(
             f"cannot write {path}: {error.strerror or error}; free space or choose another --cache"

@@ -114,6 +114,8 @@ def open_student(recipe: Recipe, sources: Sources) -> Learner:
     if sources.teacher and recipe.stage in ("align", "only-ft", "scratch"):
         fit(student.decoder, teacher_weights.load_heads(sources.teacher).state_dict(), sources.teacher)
     set_stage(student, recipe.trains or recipe.stage)
+    if recipe.stage == "align":
+        student.decoder.requires_grad_(False)  # the teacher's, whatever else is trained
     return _learner(student, _recarded(card, recipe), student.config.action_tokens, recipe)
 
 
@@ -208,5 +210,8 @@ def _learner(network: nn.Module, card: ModelCard, chunk: int, recipe: Recipe, mo
     if most is not None and history > most:
         raise PolicyError(f"a history of {history} is more than the {most} that the network has positions for")
     execution = replace(execution, history=min(execution.history, history))
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):  # the layout that pictures come in; a quarter faster on a CPU
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     spacing = recipe.spacing or (execution.length(chunk) if execution.mode == "chunk" else 1)
     return Learner(network, replace(card, execution=execution.to_json()), chunk, history, spacing)

@@ -35,6 +35,7 @@ from vvla_policies.student.network import Student
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
+LOSSES = ("loss", "arm", "gripper", "foresight", "eval_loss")
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,7 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     trainer.add_callback(progress)
     note(_announcement(learner, data, steps, start))
     trainer.train(resume_from_checkpoint=str(start) if start else None)
-    told = read_log(request.out / LOG)
-    result = Trained(request.out, trainer.state.global_step, steps, progress.seconds, told[-1] if told else {})
+    result = Trained(request.out, trainer.state.global_step, steps, progress.seconds, _losses(request.out))
     if trainer.is_world_process_zero():
         average = _average(trainer)
         networks.save(request.out, learner, _facts(request, files, data, learner, result), average, recipe.storage)
@@ -139,6 +139,14 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
             told = {**_told(folder / IDENTITY), "finished": True, "steps": steps, "seconds": result.seconds}
             (folder / IDENTITY).write_text(json.dumps(told, indent=2) + "\n")
     return result
+
+
+def _losses(out: Path) -> dict[str, float]:
+    """The last value of every loss in the log."""
+    last: dict[str, float] = {}
+    for line in read_log(out / LOG):
+        last |= {name: value for name, value in line.items() if name in LOSSES}
+    return last
 
 
 def _average(trainer: DistillTrainer) -> dict[str, torch.Tensor]:
@@ -178,10 +186,10 @@ def _windows(
             readings.append(Reading(target.inputs, "teacher_", _scaled(shift, learner, target)))
         return CachedWindows(files, windows, readings, learner.spacing, kept, recipe.seed)
 
-    kept = {file.source: len(file.demos) - recipe.holdout for file in files}
-    kept = {file.source: k if k > 0 else len(file.demos) for file, k in zip(files, kept.values(), strict=True)}
-    data = read(shift, {file.source: file.demos[: kept[file.source]] for file in files})
-    left = {file.source: file.demos[kept[file.source] :] for file in files}
+    # a file with no more than that is learnt from
+    count = {file.source: max(len(file.demos) - recipe.holdout, 0) or len(file.demos) for file in files}
+    data = read(shift, {file.source: file.demos[: count[file.source]] for file in files})
+    left = {file.source: file.demos[count[file.source] :] for file in files}
     return data, read((0, 0), left) if any(left.values()) else None
 
 
@@ -219,8 +227,7 @@ def _finished(request: TrainRequest) -> Trained | None:
         return None
     if {k: told[k] for k in ("recipe", "sources")} != _plain(_identity(request)):
         raise _belongs_to_another(request.out)
-    log = read_log(request.out / LOG)
-    return Trained(request.out, told["steps"], told["steps"], told["seconds"], log[-1] if log else {})
+    return Trained(request.out, told["steps"], told["steps"], told["seconds"], _losses(request.out))
 
 
 def _claim(request: TrainRequest, folder: Path, data: CachedWindows) -> None:

@@ -6,6 +6,7 @@ only has to skip. Everything else (precision, accumulation, clipping, several de
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -30,7 +31,7 @@ COMPLETE, AVERAGE = "complete", "average.safetensors"
 Report = Callable[[int, dict[str, float]], None]
 
 
-class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined,misc]
+class DistillTrainer(_transformers.Trainer):
     """A thin `Trainer`: the objective says the losses, the recipe the rest.
 
     Args:
@@ -89,6 +90,11 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined,misc]
             self._count = 0
         super().log(logs, *args, **kwargs)
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        """With tensors as safetensors want them: convolutions lie otherwise in memory."""
+        tensors = state_dict if state_dict is not None else self.model.state_dict()
+        super()._save(output_dir, {name: tensor.contiguous() for name, tensor in tensors.items()})
+
     def get_train_dataloader(self) -> DataLoader[Any]:
         """All batches of the training, in their order."""
         count = self.args.max_steps * self.args.gradient_accumulation_steps * self.args.world_size
@@ -106,13 +112,13 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined,misc]
         workers = self.args.dataloader_num_workers
         loader: DataLoader[Any] = DataLoader(
             data,
-            batch_sampler=Batches(order, size, count),  # type: ignore[arg-type]
-            collate_fn=tensors,
+            batch_sampler=Batches(order, size, count),
+            collate_fn=tensors,  # type: ignore[arg-type]
             num_workers=workers,
             pin_memory=self.args.dataloader_pin_memory,
             persistent_workers=workers > 0,
         )
-        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+        return self.accelerator.prepare(loader)
 
 
 def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate: bool) -> Any:
@@ -151,6 +157,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate
         prediction_loss_only=True,
         dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=True,
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to=report_to,
@@ -158,7 +165,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate
     )
 
 
-class Average(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
+class Average(_transformers.TrainerCallback):
     """A moving average of the trained weights, which starts fast: decay min(d, (1 + step) / (10 + step)).
 
     Args:
@@ -188,7 +195,7 @@ class Average(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Moves towards the weights."""
         decay = min(self.decay, (1 + state.global_step) / (10 + state.global_step))
-        torch._foreach_lerp_(list(self.weights.values()), list(self._own.values()), 1 - decay)  # noqa: SLF001
+        torch._foreach_lerp_(list(self.weights.values()), list(self._own.values()), 1 - decay)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Into the checkpoint; before its mark (callbacks run in order)."""
@@ -197,7 +204,7 @@ class Average(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
             save_file({name: value.contiguous() for name, value in self.weights.items()}, folder / AVERAGE)
 
 
-class _Marks(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
+class _Marks(_transformers.TrainerCallback):
     """Marks checkpoints that are whole, so that one cut off by a kill is not resumed from."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -206,7 +213,7 @@ class _Marks(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
             Path(args.output_dir, f"checkpoint-{state.global_step}", COMPLETE).touch()
 
 
-class Progress(_transformers.TrainerCallback):  # type: ignore[name-defined,misc]
+class Progress(_transformers.TrainerCallback):
     """Keeps the log, reports, and stops in time.
 
     Args:
@@ -259,7 +266,7 @@ class Progress(_transformers.TrainerCallback):  # type: ignore[name-defined,misc
         self._report(state.global_step, line)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stops when the time is over, where a line of the log ends, so that a resumed training's lines are the same."""
+        """Stops when the time is over, where a line of the log ends: a resumed training's lines are the same."""
         over = self._limit and time.perf_counter() - self._began > self._limit
         if over and state.global_step % args.logging_steps == 0:
             control.should_save = control.should_training_stop = self.stopped = True
@@ -267,13 +274,8 @@ class Progress(_transformers.TrainerCallback):  # type: ignore[name-defined,misc
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Lines of a training's log; a line that was cut off is left out."""
-    lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
+    whole = itertools.takewhile(lambda text: text.endswith("\n"), path.open() if path.exists() else [])
+    return [json.loads(text) for text in whole]
 
 
 def last_checkpoint(folder: Path) -> Path | None:

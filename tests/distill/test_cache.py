@@ -1,0 +1,129 @@
+"""Cached windows against the demonstrations they come from."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+h5py = pytest.importorskip("h5py")
+torch = pytest.importorskip("torch")
+from vvla_policies.distill.batches import Batches, CachedWindows, Reading, shift_each, tensors  # noqa: E402
+from vvla_policies.distill.cache import cached  # noqa: E402
+from vvla_policies.distill.data import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
+from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
+from vvla_policies.errors import RecordError  # noqa: E402
+from vvla_policies.inputs import Inputs, pictures, proprioception  # noqa: E402
+
+from tests.distill.small import make_demos  # noqa: E402
+
+STATES = ("eef_pos", "eef_quat", "gripper_qpos", "gripper_command")
+
+
+@pytest.fixture
+def files(tmp_path):
+    return find_files(make_demos(tmp_path / "demos"))
+
+
+def seen(item, frame, inputs):
+    """What a policy makes of a frame of a `DemoDataset` item."""
+    obs = {key: item[key][frame] for key in (*STATES, "image", "wrist_image")}
+    return pictures(obs, inputs), proprioception(obs, inputs)
+
+
+@pytest.mark.parametrize("inputs", [Inputs(size=16, rotation="axis_angle", gripper="fingers"), Inputs(28, raw=True), Inputs(40)])
+@pytest.mark.parametrize("spacing", [1, 3])
+def test_batches_equal_items(files, tmp_path, inputs, spacing):
+    history, future, ahead = 2, 3, 4
+    windows = Windows(history, future, stride=2, skip_disturbed=True)
+    data = CachedWindows(cached(files, tmp_path / "cache"), windows, [Reading(inputs, "", (0, 0), ahead)], spacing)
+    frames = spacing * (history - 1) + 1
+    plain = DemoDataset(files, Windows(frames, future, ahead, stride=2, skip_disturbed=True))
+    assert len(data) == len(plain)
+    batch = data.__getitems__(range(len(data)))
+    for n in range(len(data)):
+        item = plain[n]
+        assert data.place(n)[1:] == plain.place(n)[1:]
+        assert data.instructions[batch["task"][n]] == item["instruction"]
+        for h in range(history):
+            at = h * spacing
+            shown, felt = seen(item, at, inputs)
+            assert np.array_equal(batch["pictures"][n, h], shown)
+            assert np.array_equal(batch["state"][n, h], felt)
+            assert np.array_equal(batch["actions"][n, h], item["actions"][at])
+            assert np.array_equal(batch["actions_valid"][n, h], item["actions_valid"][at])
+            later = seen(item, at + ahead, inputs)[0]
+            valid = item["frame_valid"][at] and item["frame_valid"][at + ahead]
+            assert batch["ahead_valid"][n, h] == valid
+            assert not valid or np.array_equal(batch["pictures_ahead"][n, h], later)
+
+
+def test_the_cache_is_reused_and_follows_its_files(files, tmp_path):
+    told = []
+    first = cached(files, tmp_path / "cache", told.append)
+    first[0].pictures(Inputs(16))
+    made = {p: p.stat().st_mtime_ns for p in (tmp_path / "cache").rglob("*.npy")}
+    again = cached(files, tmp_path / "cache", told.append)
+    again[0].pictures(Inputs(16))
+    assert len(told) == len(files)
+    assert made == {p: p.stat().st_mtime_ns for p in (tmp_path / "cache").rglob("*.npy")}
+    make_demos(files[0].parent, demos=4)
+    assert len(cached(files, tmp_path / "cache", told.append)[0].demos) == 4
+    assert not list((tmp_path / "cache").rglob(".making*"))
+
+
+def test_shifts_are_those_of_single_frames_and_depend_on_seed_epoch_and_numbers(files, tmp_path):
+    opened = cached(files, tmp_path / "cache")
+
+    def read(numbers, seed=0, pad=3):
+        readings = [Reading(Inputs(28), "", (pad, 0))]
+        return CachedWindows(opened, Windows(2, 1), readings, seed=seed).__getitems__(numbers)["pictures"]
+
+    assert np.array_equal(read([(1, 4), (1, 2)]), read([(1, 4), (1, 2)]))
+    assert not np.array_equal(read([(1, 4), (1, 2)]), read([(2, 4), (2, 2)]))
+    assert not np.array_equal(read([(1, 4), (1, 2)]), read([(1, 4), (1, 2)], seed=1))
+    assert np.array_equal(read([4], pad=0)[:, :, 1], read([4])[:, :, 1])
+    frames = np.random.default_rng(0).integers(0, 256, (7, 12, 10, 3), dtype=np.uint8)
+    fast = shift_each(frames, 3, np.random.default_rng(5))
+    assert np.array_equal(fast, shifted(frames, 3, np.random.default_rng(5)))
+
+
+def test_batches_follow_one_another_through_epochs():
+    batches = list(Batches(SeededOrder(10, seed=3), size=4, count=6))
+    flat = [pair for batch in batches for pair in batch]
+    assert [len(b) for b in batches] == [4] * 6
+    assert sorted(n for e, n in flat if e == 0) == list(range(10))
+    assert flat[:10] == list(SeededOrder(10, seed=3))
+    assert list(Batches(SeededOrder(10, seed=3), 4, 6)) == batches
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_gives_the_same_batches_whatever_its_workers(files, tmp_path, workers):
+    data = CachedWindows(cached(files, tmp_path / "cache"), Windows(2, 3), [Reading(Inputs(16), "", (2, 1))])
+    order = Batches(SeededOrder(len(data)), 5, 4)
+    loader = torch.utils.data.DataLoader(data, batch_sampler=order, collate_fn=tensors, num_workers=workers)
+    expected = [data.__getitems__(numbers) for numbers in order]
+    for got, want in zip(loader, expected, strict=True):
+        assert all(np.array_equal(got[name].numpy(), value) for name, value in want.items())
+    copy = pickle.loads(pickle.dumps(data))
+    assert np.array_equal(copy[3]["pictures"], data[3]["pictures"])
+
+
+def test_bad_files_are_one_line(tmp_path):
+    bad = tmp_path / "bad_demo.hdf5"
+    with h5py.File(bad, "w") as file:
+        file.create_group("data")
+    with pytest.raises(RecordError, match="holds no demonstrations"):
+        cached([bad], tmp_path / "cache")
+    with h5py.File(bad, "w") as file:
+        file["data/demo_0/actions"] = np.zeros((4, 7))
+    with pytest.raises(RecordError, match="no whole file of demonstrations"):
+        cached([bad], tmp_path / "cache")
+    with pytest.raises(RecordError, match="cannot be read"):
+        cached([tmp_path / "absent_demo.hdf5"], tmp_path / "cache")
+    make_demos(tmp_path / "grey")
+    for path in find_files(tmp_path / "grey"):
+        with h5py.File(path, "a") as file:
+            del file["data/demo_0/obs/agentview_rgb"]
+            file["data/demo_0/obs/agentview_rgb"] = np.zeros((9, 28, 28), np.uint8)
+    with pytest.raises(RecordError, match=r"pictures of shape .*28, 28.*not \(height, width, 3\)"):
+        cached(find_files(tmp_path / "grey"), tmp_path / "cache")

@@ -21,6 +21,8 @@ DROP = 0.006
 NEARBY = 0.3
 FLAT = 0.01
 """Regions less than twice as high are surfaces: things stand on them, not in them."""
+INSIDE = 0.008
+"""How far under the top of its region a thing should lie."""
 RISES = (0.004, 0.04, 0.08, 0.13)
 """Heights over its place at which a thing that is let down must not run into anything."""
 
@@ -144,8 +146,8 @@ def _release(scene: Scene, name: str, target: str) -> Pose:
 
     def harm(option: Release) -> float:
         lying = stood(scene, boxes, option.lying, points, middle[2] + half[2])
-        outside = max(0.0, float(lying.pos[2] - middle[2] - half[2])) if half[2] > FLAT else 0.0
-        return placing_harm(lying @ held.inverse(), lying, points, boxes) + 10 * outside
+        outside = max(0.0, float(lying.pos[2] - middle[2] - half[2]) + INSIDE) if half[2] > FLAT else 0.0
+        return placing_harm(lying @ held.inverse(), lying, points, boxes) + 20 * outside
 
     options = []
     for k, (dx, dy, spin) in enumerate(_offsets(scene, name, target, half)):

@@ -16,7 +16,7 @@ def tiny_config(**changes: Any) -> StudentConfig:
     """A VITA-like student of a few thousand parameters: 28 px, 4 visual tokens per picture, 2 layers."""
     given: dict[str, Any] = {
         "vision": intern_vit(16, 2, 2, patch=7, image_size=28),
-        "language": qwen2(32, 2, 4, 2, inner=48, vocabulary=640),
+        "language": qwen2(32, 2, 4, 2, inner=48, vocabulary=768),
         "image_size": 28,
         "decoder_width": 16,
         "action_tokens": 3,

@@ -167,7 +167,7 @@ def test_one_layer_at_the_7b_widths_runs_a_step() -> None:
         "vita-1.5-7b",
         "calvin",
         vision=intern_vit(1024, 1, 16, patch=14, image_size=448),
-        language=qwen2(3584, 1, 28, 4, inner=18944, vocabulary=640),
+        language=qwen2(3584, 1, 28, 4, inner=18944, vocabulary=768),
         tokenizer="instructions",
     )
     student = build_student(config)

@@ -74,7 +74,7 @@ def test_features_are_scaled_before_the_projector() -> None:
 def test_other_towers_and_language_models_do(tower: dict[str, object], language: dict[str, object]) -> None:
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     vision = {**sizes, "patch_size": 7, "image_size": 14, **tower}
-    student = build_student(tiny_config(vision=vision, language={**sizes, "vocab_size": 640, **language}, shuffle=1))
+    student = build_student(tiny_config(vision=vision, language={**sizes, "vocab_size": 768, **language}, shuffle=1))
     assert student.see(torch.zeros(2, 28, 28, 3, dtype=torch.uint8)).shape == (2, 16, 16)
     assert student.language(inputs_embeds=torch.zeros(1, 5, 16)).last_hidden_state.shape == (1, 5, 16)
 

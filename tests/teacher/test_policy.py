@@ -131,7 +131,7 @@ def test_by_name_with_a_checkpoint(tmp_path: Path) -> None:
     policy = load_policy("teacher", checkpoint=tmp_path, device="cpu", steps=3)
     told = policy.card
     assert (told.name, told.chunk, told.history, told.benchmarks, told.trained_on) == (
-        "teacher", 3, 2, ("libero",), "primitive",
+        "teacher", 3, 1, ("libero",), "primitive",
     )  # fmt: skip
     assert told.weights == TeacherPolicy(seed=1, device="cpu").card.weights != TeacherPolicy(device="cpu").card.weights
     check_policy(policy)
@@ -142,7 +142,7 @@ def test_options_that_cannot_be(tmp_path: Path) -> None:
         load_policy("teacher", stepps=3)
     with pytest.raises(PolicyError, match="needs 9 predicted steps; the model predicts 8"):
         load_policy("teacher", steps=9)
-    with pytest.raises(PolicyError, match="a history of 3 is more than the 2"):
+    with pytest.raises(PolicyError, match="a history of 3 is more than the 1"):
         load_policy("teacher", history=3)
     with pytest.raises(UnknownNameError, match="unknown teacher preset"):
         load_policy("teacher", preset="sear")

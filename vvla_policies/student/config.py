@@ -207,7 +207,7 @@ def default_inputs(config: StudentConfig, benchmark: str) -> Inputs:
 def default_execution(config: StudentConfig, benchmark: str) -> Execution:
     """How its predictions are executed: VITA-VLA's evaluation scripts, or for `vita-mini` the whole chunk."""
     if config.preset == VITA_MINI.preset:
-        return Execution(history=2, mode="chunk")
+        return Execution(history=1, mode="chunk")
     return _of(VITA_VLA, benchmark)
 
 

@@ -196,8 +196,13 @@ class Seer(ActionHeads):
             conditions: (B, S, A, H), S at most `config.history`.
             masking: switches of pre-training.
             generator: on the CPU; draws what `masking.hidden` hides.
+
+        Raises:
+            ValueError: the window is longer than the position embedding.
         """
         batch, steps = conditions.shape[:2]
+        if steps > self.config.history:
+            raise ValueError(f"a window of {steps} steps, but positions for {self.config.history}")
         queries = torch.cat([self.obs_tokens, self.action_pred_token], dim=2).expand(batch, steps, -1, -1)
         tokens = torch.cat([conditions, queries], dim=2) + self.transformer_backbone_position_embedding[:, :steps]
         sees = block_mask(self.config, steps, masking, generator).to(tokens.device)

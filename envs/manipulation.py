@@ -36,6 +36,7 @@ class Outcome:
         completed: subtasks done (0 or 1 outside chains).
         renewed: the instruction changed in these steps, so the policy starts afresh.
         clipped: actions of this chunk that left [-1, 1].
+        subtasks: the names of a chain's subtasks in their order, () outside chains.
     """
 
     steps: int
@@ -46,6 +47,12 @@ class Outcome:
     completed: int = 0
     renewed: bool = False
     clipped: int = 0
+    subtasks: tuple[str, ...] = ()
+
+    @property
+    def subtask(self) -> str:
+        """The name of the chain's current (or last) subtask, "" outside chains."""
+        return self.subtasks[min(self.completed, len(self.subtasks) - 1)] if self.subtasks else ""
 
     @property
     def over(self) -> bool:
@@ -75,9 +82,8 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         self.watcher: Callable[[NDArray[np.float64], Outcome], None] | None = None
         self.seconds = {"reset": 0.0, "physics": 0.0, "drawing": 0.0}
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float32)
-        height, width = settings.protocol.image_size
         spaces: dict[str, gym.Space[Any]] = {
-            camera: gym.spaces.Box(0, 255, (height, width, 3), np.uint8)
+            camera: gym.spaces.Box(0, 255, (*settings.protocol.size(camera), 3), np.uint8)
             for camera in CAMERAS
             if camera in settings.cameras
         }
@@ -102,6 +108,10 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
     def privileged(self) -> dict[str, Any]:
         """The simulator's own state by name (poses, joints, goal), for policies whose card asks for it."""
         raise NotImplementedError(f"{type(self).__name__} offers no privileged observation")
+
+    def caption(self, outcome: Outcome, limit: int) -> str:
+        """How far the episode is, in words for a video; `limit` is the protocol's step limit."""
+        return f"step {outcome.steps}/{limit}"
 
     def fixtures_hash(self) -> str:
         """A short hash of where the episode's fixtures stand, "" if nothing is placed at random."""
@@ -200,7 +210,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             "instruction": outcome.instruction,
             "success": outcome.success,
             "completed": outcome.completed,
-            "subtask": self.task.name,
+            "subtask": outcome.subtask or self.task.name,
             "steps": outcome.steps,
         }
 

@@ -1,7 +1,7 @@
 """The field's evaluation protocols as frozen data. Scores under different protocols never share a row.
 
 Sources: the public evaluation scripts of OpenVLA, OpenVLA-OFT and openpi (`openvla`), LeRobot (`lerobot`), Seer
-(`seer`), VITA-VLA (`vita_vla`) and LIBERO itself (`libero`).
+(`seer`), VITA-VLA (`vita_vla`), LIBERO itself (`libero`) and CALVIN itself (`calvin`).
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ class Protocol:
     Attributes:
         name: the protocol's name.
         benchmark: the benchmark it belongs to.
-        max_steps: suite name to the number of policy steps after which an episode is truncated.
+        max_steps: suite name to the number of policy steps after which an episode (of a chain: a subtask) is truncated.
         settle_steps: steps taken before the policy acts, so that objects come to rest.
         settle_gripper: gripper entry of the settling action (+1 open, 0 no command); the other entries are 0.
         first_observation: whether the policy's first picture is from "after" settling, or a stale one from "before".
-        image_size: (height, width) of the third-person and of the wrist picture as rendered, px.
+        image_size: (height, width) of the third-person picture as rendered, px, and of the wrist picture if it has no
+            size of its own.
         trials: episodes per task in the published evaluations.
         source: where the values were read.
         starts: "recorded": episodes begin in the benchmark's recorded initial states. "fresh": in a new draw from the
             task's own placement regions, a function of the episode's seed, settled before the episode begins.
+        wrist_size: (height, width) of the wrist picture, None for `image_size`.
     """
 
     name: str
@@ -41,6 +43,11 @@ class Protocol:
     trials: int
     source: str
     starts: Literal["recorded", "fresh"] = "recorded"
+    wrist_size: tuple[int, int] | None = None
+
+    def size(self, camera: str) -> tuple[int, int]:
+        """(height, width) of the pictures of a camera ("image", "wrist_image"), px."""
+        return self.wrist_size if camera == "wrist_image" and self.wrist_size else self.image_size
 
     def steps(self, suite: str) -> int:
         """The step limit of a suite.
@@ -60,12 +67,15 @@ class Protocol:
         data = {**asdict(self), "max_steps": dict(self.max_steps), "image_size": list(self.image_size)}
         if self.starts == "recorded":  # as in records that are older than this field
             del data["starts"]
+        if self.wrist_size is None:  # likewise
+            del data["wrist_size"]
         return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Protocol:
         """The inverse of `to_json`."""
-        return cls(**{**data, "image_size": tuple(data["image_size"])})
+        sizes = {key: tuple(data[key]) for key in ("image_size", "wrist_size") if data.get(key)}
+        return cls(**{**data, **sizes})
 
 
 def _libero_steps(spatial: int, object_: int, goal: int, long: int, ninety: int) -> dict[str, int]:
@@ -104,6 +114,10 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "fresh", "libero", _libero_steps(220, 280, 300, 520, 400), 10, 0.0, "after", (128, 128), 50,
             "this package: new draws of the start, for demonstrations; openvla's step limits", "fresh",
+        ),
+        Protocol(
+            "calvin", "calvin", dict.fromkeys(("calvin_abc_d", "calvin_d_d", "calvin_abcd_d"), 360), 0, 0.0, "after",
+            (200, 200), 1000, "CALVIN's own evaluation (arXiv 2112.03227): steps per subtask", wrist_size=(84, 84),
         ),
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ what the policy says it reads; the state keys are always there.
 | `wrist_image` | uint8 (h, w, 3) | gripper camera, RGB, upright |
 | `eef_pos` | float32 (3,) | end-effector position, m, the benchmark's world frame |
 | `eef_quat` | float32 (4,) | end-effector orientation, xyzw, sign as the simulator gives it |
-| `gripper_qpos` | float32 (2,) | finger joint positions, m |
+| `gripper_qpos` | float32 (2,) | finger joint positions, m (LIBERO: of opposite sign; CALVIN: both positive) |
 | `gripper_command` | float32 (1,) | last commanded gripper, +1 open, -1 closed |
 | `joint_pos` | float32 (7,) | arm joints, rad |
 | `state` | float32 (8,) | `eef_pos`, axis-angle of `eef_quat` (3, rad), `gripper_qpos` |
@@ -152,8 +152,23 @@ def robosuite_gripper(action: NDArray[np.floating[Any]]) -> NDArray[np.floating[
     return turned
 
 
+def calvin_robot_obs(obs: Observation) -> NDArray[np.float64]:
+    """CALVIN's `robot_obs` of an observation in CALVIN, to the precision of float32.
+
+    Args:
+        obs: with all state keys.
+
+    Returns:
+        float64 (15,): tool position (m), extrinsic xyz euler angles (rad), opening width (m), arm joints (rad), last
+        gripper command (+1 open, -1 closed).
+    """
+    euler = euler_xyz(obs["eef_quat"])
+    width = float(obs["gripper_qpos"].sum())
+    return np.array([*obs["eef_pos"], *euler, width, *obs["joint_pos"], *obs["gripper_command"]])
+
+
 def state_vector(eef_pos: NDArray[Any], eef_quat: NDArray[Any], gripper_qpos: NDArray[Any]) -> Float:
-    """The 8-d proprioceptive vector that most VLAs read on LIBERO.
+    """The 8-d proprioceptive vector that most VLAs read.
 
     Args:
         eef_pos: (3,), m.

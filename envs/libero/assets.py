@@ -4,83 +4,30 @@ from __future__ import annotations
 
 import shutil
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from vvla_policies.envs.store import Place
+from vvla_policies.envs.sets import AssetSets
 from vvla_policies.envs.suite import AssetSet
 
-from vvla_policies.errors import AssetsError, MissingExtraError, UnknownNameError
+from vvla_policies.errors import AssetsError, MissingExtraError
 
-OFFICIAL = Place("libero", "official")
-PRIMITIVE = Place("libero", "primitive")
 HUB_REPOSITORY = "lerobot/libero-assets"  # the one that hf-libero names
-GET_OFFICIAL = "run: vvla assets fetch libero (or: vvla assets import libero FOLDER)"
-BUILD_PRIMITIVE = "run: vvla assets build primitive"
 FOLDERS = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 SHARED_FOLDERS = ("textures",)
 
 
-@dataclass(frozen=True)
-class Status:
-    """One set of assets as `vvla assets status` shows it; `assets` is None if it cannot be used, for `problem`."""
-
-    name: str
-    folder: Path
-    assets: AssetSet | None
-    problem: str
-
-
-def find(requested: str = "auto", trained_on: str | None = None) -> AssetSet:
-    """The assets to use; primitive ones are made on the spot (seconds) if they are missing or out of date.
-
-    Args:
-        requested: "official", "primitive" or "auto": what the policy was trained on, else official if present, else
-            primitive.
-        trained_on: `PolicyCard.trained_on`.
-
-    Raises:
-        AssetsError: official assets are asked for and absent, or damaged.
-    """
-    if requested not in ("auto", "official", "primitive"):
-        raise UnknownNameError("set of assets", requested, ["auto", "official", "primitive"])
-    wanted = requested
-    if requested == "auto":
-        wanted = trained_on or ("official" if OFFICIAL.present else "primitive")
-    if wanted == "primitive":
-        return _current_primitive()
-    if not OFFICIAL.present:
-        raise AssetsError(
-            f"LIBERO's official assets are not on this machine; {GET_OFFICIAL}, or use --assets primitive"
-        )
-    return _open(OFFICIAL, GET_OFFICIAL)
-
-
-def status() -> list[Status]:
-    """Both sets, checked file by file."""
-    found = []
-    for place, remedy in ((OFFICIAL, GET_OFFICIAL), (PRIMITIVE, BUILD_PRIMITIVE)):
-        if not place.present:
-            found.append(Status(place.name, place.folder, None, f"absent; {remedy}"))
-            continue
-        try:
-            found.append(Status(place.name, place.folder, _open(place, remedy), ""))
-        except AssetsError as error:
-            found.append(Status(place.name, place.folder, None, str(error)))
-    return found
-
-
-def build_primitive() -> AssetSet:
-    """Makes the primitive assets, replacing what was there; seconds, no network."""
+def _fill(folder: Path) -> None:
     from vvla_policies.envs.libero.primitive.build import build
     from vvla_policies.envs.libero.primitive.robot import write_robot
 
-    def fill(folder: Path) -> None:
-        build(folder)
-        write_robot(folder)
+    build(folder)
+    write_robot(folder)
 
-    return PRIMITIVE.install(fill, _primitive_source())
+
+SETS = AssetSets("libero", "LIBERO", _fill, lambda: _primitive_source())
+OFFICIAL, PRIMITIVE = SETS.official, SETS.primitive
+find, status, build_primitive = SETS.find, SETS.status, SETS.build
 
 
 def import_official(folder: Path) -> AssetSet:
@@ -136,21 +83,6 @@ def fetch_official(revision: str | None = None) -> AssetSet:
         _check_references(target, folder)
 
     return OFFICIAL.install(copy, f"hub {folder.name}")
-
-
-def _open(place: Place, remedy: str) -> AssetSet:
-    try:
-        return place.open()
-    except AssetsError as error:
-        raise AssetsError(f"{error}; {remedy}") from error
-
-
-def _current_primitive() -> AssetSet:
-    if PRIMITIVE.present:
-        assets = _open(PRIMITIVE, BUILD_PRIMITIVE)
-        if assets.source == _primitive_source():
-            return assets
-    return build_primitive()
 
 
 def _primitive_source() -> str:

@@ -52,7 +52,7 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Step limits, settling, picture size: openvla, lerobot, vita_vla, seer, libero, or fresh (new draws "
+            help="Step limits, settling, picture size: openvla, lerobot, vita_vla, seer, libero, calvin, or fresh (new draws "
             "of the start); default: the suite's.",
             rich_help_panel=WHAT,
         ),

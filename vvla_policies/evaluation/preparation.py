@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vvla_policies.envs.protocol import Protocol
 from vvla_policies.envs.suite import EnvSettings, Suite, describe, expand, load_suite, with_cameras
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.evaluation.plan import EpisodeKey, episodes_of, longest_first, shard
@@ -77,7 +78,7 @@ def prepare(
         suite = load_suite(address)
         chosen = suite.protocol(protocol)
         chosen.steps(suite.name)  # raises if the protocol was never defined for the suite
-        check_fit(card, suite, chosen.name, chosen.image_size)
+        check_fit(card, suite, chosen)
         settings = with_cameras(EnvSettings(chosen, suite.assets(assets, card.trained_on)), card.reads)
         found[suite.name] = suite
         scenes[suite.name] = Scene(address, settings, card.privileged)
@@ -89,14 +90,13 @@ def prepare(
     return Prepared(found, scenes, longest_first(keys, {name: s.settings.protocol for name, s in scenes.items()}))
 
 
-def check_fit(card: PolicyCard, suite: Suite, protocol: str, image_size: tuple[int, int]) -> None:
+def check_fit(card: PolicyCard, suite: Suite, protocol: Protocol) -> None:
     """Compares what a policy needs with what a suite's environments give.
 
     Args:
         card: of the policy.
         suite: to act in.
-        protocol: its name.
-        image_size: (height, width) that the protocol draws, px.
+        protocol: says at what size pictures are drawn.
 
     Raises:
         PolicyError: they do not fit; names both sides.
@@ -108,10 +108,11 @@ def check_fit(card: PolicyCard, suite: Suite, protocol: str, image_size: tuple[i
     if missing:
         clashes.append(f"reads {', '.join(missing)}, but the suite offers {', '.join(suite.offers)}")
     for camera in CAMERAS:
-        wanted = tuple(card.image_sizes.get(camera, image_size))
-        if camera in card.reads and wanted != tuple(image_size):
+        drawn = protocol.size(camera)
+        wanted = tuple(card.image_sizes.get(camera, drawn))
+        if camera in card.reads and wanted != drawn:
             clashes.append(
-                f"reads '{camera}' at {_size(wanted)}, but protocol '{protocol}' draws {_size(image_size)}: "
+                f"reads '{camera}' at {_size(wanted)}, but protocol '{protocol.name}' draws {_size(drawn)}: "
                 "choose another --protocol"
             )
     if clashes:

@@ -42,13 +42,13 @@ class Field:
 
 def layout(settings: EnvSettings) -> tuple[Field, ...]:
     """Where the arrays of an environment's observations lie; both sides work it out from the same settings."""
-    return _layout(settings.cameras, settings.protocol.image_size)
+    return _layout(tuple((camera, settings.protocol.size(camera)) for camera in CAMERAS if camera in settings.cameras))
 
 
 @functools.lru_cache
-def _layout(cameras: tuple[str, ...], image_size: tuple[int, int]) -> tuple[Field, ...]:
+def _layout(pictures: tuple[tuple[str, tuple[int, int]], ...]) -> tuple[Field, ...]:
     arrays: list[tuple[str, tuple[int, ...], str]] = [
-        *((camera, (*image_size, 3), "uint8") for camera in CAMERAS if camera in cameras),
+        *((camera, (*size, 3), "uint8") for camera, size in pictures),
         *((key, shape, "float32") for key, shape in STATE_SHAPES.items()),
     ]
     fields: list[Field] = []

@@ -119,7 +119,7 @@ def _cameras(run: Run, suite: str) -> tuple[str, ...]:
 def _enlarged(run: Run, panel: int) -> Run:
     """The run as if its protocol drew pictures of that size, which changes nothing but the pictures."""
     suites = {
-        name: replace(entry, protocol={**entry.protocol, "image_size": [panel, panel]})
+        name: replace(entry, protocol={**entry.protocol, "image_size": [panel, panel], "wrist_size": None})
         for name, entry in run.manifest.suites.items()
     }
     return replace(run, manifest=replace(run.manifest, suites=suites))
@@ -160,7 +160,7 @@ def _frame(env: ManipulationEnv, record: EpisodeRecord, outcome: Outcome, end: s
     obs: dict[str, Any] = dict(env.observe())
     pictures = [obs[camera] for camera in CAMERAS if camera in obs]
     limit = env.settings.protocol.steps(record.key.suite)
-    return compose(pictures, Caption(outcome.instruction, _place(record), f"step {outcome.steps}/{limit}", end))
+    return compose(pictures, Caption(outcome.instruction, _place(record), env.caption(outcome, limit), end))
 
 
 def _place(record: EpisodeRecord) -> str:

@@ -1,0 +1,112 @@
+"""The Gymnasium environment of CALVIN's chains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from vvla_policies.envs.calvin.cameras import draw
+from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
+from vvla_policies.envs.calvin.oracle import done
+from vvla_policies.envs.calvin.robot import TCP
+from vvla_policies.envs.calvin.world import World
+from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
+from vvla_policies.envs.suite import EnvSettings
+
+from vvla_policies.errors import VvlaError
+from vvla_policies.observation import Observation, state_vector
+
+if TYPE_CHECKING:
+    from vvla_policies.envs.calvin.suites import CalvinSuite
+
+
+class CalvinEnv(ManipulationEnv):
+    """A Panda arm at 30 Hz: relative tool poses, 0.02 m and 0.05 rad (extrinsic xyz euler angles) per unit of action.
+
+    They add up to a target that inverse kinematics follows, in the world frame; above 0 the gripper opens, else it
+    closes. An episode is a chain of tasks: when one is done the instruction changes and the world goes on; when one is
+    not done within the protocol's steps the chain has failed. Each chain begins in a world made anew, so that it is a
+    function of its number, protocol and assets alone (the seed changes nothing).
+
+    Args:
+        suite: the suite.
+        settings: protocol, assets, cameras.
+        task: 0, its only task; chains are its initial states.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 30}  # type: ignore[misc]
+
+    def __init__(self, suite: CalvinSuite, settings: EnvSettings, task: int = 0) -> None:
+        if task != 0:
+            raise VvlaError(f"suite '{suite.name}' has one task, 0; its chains are initial states 0 to 999")
+        super().__init__(settings, suite.tasks[task])
+        self.suite = suite
+        self.max_steps = settings.protocol.steps(suite.name)
+        self.world = World(suite.scene, settings.assets.path)
+        self._used = False
+
+    def _begin(self, task: int, init_state: int, seed: int) -> Outcome:
+        del task, seed
+        chain = self.suite.chain(init_state)
+        if self._used:
+            self.world.load()
+        self._used = True
+        self.world.reset(*chain.state())
+        self._subtasks = chain.tasks
+        self._steps = self._completed = 0
+        self._begin_subtask()
+        return self._outcome_now(renewed=False)
+
+    def _begin_subtask(self) -> None:
+        self._subtask_steps = 0
+        self._start = self.world.look()
+
+    def _advance(self, action: NDArray[np.float64]) -> Outcome:
+        self.world.step(action)
+        self._steps += 1
+        self._subtask_steps += 1
+        reached = done(self._subtasks[self._completed], self._start, self.world.look())
+        self._completed += reached
+        if reached:
+            self._begin_subtask()
+        return self._outcome_now(renewed=reached and self._completed < len(self._subtasks))
+
+    def _outcome_now(self, renewed: bool) -> Outcome:
+        success = self._completed == len(self._subtasks)
+        failed = self._subtask_steps >= self.max_steps and not success
+        current = self._subtasks[min(self._completed, len(self._subtasks) - 1)]
+        return Outcome(
+            self._steps,
+            success,
+            terminated=success or failed,
+            truncated=failed,
+            instruction=INSTRUCTIONS[current],
+            completed=self._completed,
+            renewed=renewed,
+            subtasks=self._subtasks,
+        )
+
+    def _observe(self, cameras: tuple[str, ...]) -> Observation:
+        robot = self.world.robot
+        position, quat = (np.array(part) for part in robot.pose(TCP))
+        fingers = np.array(robot.fingers())
+        obs: dict[str, Any] = {
+            "eef_pos": position.astype(np.float32),
+            "eef_quat": quat.astype(np.float32),
+            "gripper_qpos": fingers.astype(np.float32),
+            "gripper_command": np.array([robot.gripper], dtype=np.float32),
+            "joint_pos": np.array(robot.joints(), dtype=np.float32),
+            "state": state_vector(position, quat, fingers),
+        }
+        obs |= {camera: draw(self.world, camera, self.settings.protocol.size(camera)) for camera in cameras}
+        return obs  # type: ignore[return-value]
+
+    def caption(self, outcome: Outcome, limit: int) -> str:
+        """How far the chain is, in words for a video."""
+        number = min(outcome.completed + 1, len(outcome.subtasks))
+        return f"task {number} of {len(outcome.subtasks)}, step {self._subtask_steps}/{limit}"
+
+    def close(self) -> None:
+        """Frees the physics client."""
+        self.world.close()

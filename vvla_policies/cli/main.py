@@ -18,6 +18,7 @@ from vvla_policies.cli import (
     merge,
     plan,
     replay,
+    report,
     table,
     train,
     videos,
@@ -62,6 +63,7 @@ app.command("merge")(merge.merge)
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("report")(report.report)
 app.command("policies")(listing.policies)
 app.command("suites")(listing.suites)
 app.command("doctor")(doctor.doctor)

@@ -78,11 +78,11 @@ def finding(c: Contrast) -> str:
     """
     if c.adjusted > LEVEL:
         shows = _could_show(c)
-        return f"{_label(c.suite)}: no evidence that {c.first} and {c.second} differ (p = {_p(c.adjusted)}); {shows}"
+        return f"{_label(c.suite)}: no evidence that {c.first} and {c.second} differ ({_told_p(c.adjusted)}); {shows}"
     ahead, behind = (c.second, c.first) if c.difference.value > 0 else (c.first, c.second)
     size = _points(abs(c.difference.value), c.chained).lstrip("+")
     unit = "subtasks" if c.chained else "points"
-    text = f"{_label(c.suite)}: {ahead} is better than {behind}, by {size} {unit} (p = {_p(c.adjusted)})"
+    text = f"{_label(c.suite)}: {ahead} is better than {behind}, by {size} {unit} ({_told_p(c.adjusted)})"
     if not isnan(c.over_tasks.low) and c.over_tasks.low <= 0 <= c.over_tasks.high:
         text += "; whether that holds on other tasks like these is open"
     return f"{text}."
@@ -161,6 +161,10 @@ def _interval(difference: Difference, chained: bool) -> str:
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _told_p(value: float) -> str:
+    return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
 
 
 def _label(suite: str) -> str:

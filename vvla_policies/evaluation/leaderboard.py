@@ -42,8 +42,7 @@ NONE_YET = "No run is recorded here yet: `vvla leaderboard --add RUN` adds one."
 REPORTED = """\
 Nothing in this part was measured here. Said by: the method's own paper or page, or a third party that ran or copied \
 it. H: leaderboard/leaderboard.json of github allenai/vla-evaluation-harness (branch gh-pages, 2026-08-10), which \
-collects what papers print. Where the printed mean does not follow from the printed cells, what they give stands \
-beside it."""
+collects what papers print. *: the printed mean does not follow from the printed cells."""
 ARXIV = "https://arxiv.org/abs/"
 
 
@@ -160,11 +159,11 @@ def _libero_section(conditions: Conditions, rows: Sequence[tuple[Run, Mapping[st
     ordered = sorted(rows, key=lambda row: (-len(row[1]), -_mean(row[1]), row[0].folder.name))
     table = []
     for run, scores in ordered:
-        cells = [_rate(run, scores[suite]) if suite in scores else Cell("-") for suite in suites]
+        cells = [rate_cell(run, scores[suite]) if suite in scores else Cell("-") for suite in suites]
         episodes = sum(s.estimate.n for s in scores.values() if not s.is_average)
         errors = sum(s.errors for s in scores.values() if not s.is_average)
         table.append([*_who(run), *cells, Cell(str(episodes), episodes), Cell(str(errors), errors)])
-    head = ["Policy", "Weights", *map(_suite_title, suites), "Episodes", "Errors"]
+    head = ["Policy", "Weights", *map(suite_title, suites), "Episodes", "Errors"]
     return Section(_title(conditions), 3, (), head, table, frozenset(head[2:]), _facts(conditions))
 
 
@@ -172,7 +171,8 @@ def _mean(scores: Mapping[str, Score]) -> float:
     return sum(score.estimate.rate for score in scores.values()) / len(scores)
 
 
-def _rate(run: Run, score: Score) -> Cell:
+def rate_cell(run: Run, score: Score) -> Cell:
+    """A success rate with its interval; says so if the run holds some of the suite's tasks only."""
     e = score.estimate
     text = f"{percent(e.rate)} [{percent(e.low)}, {percent(e.high)}]"
     if not score.is_average:
@@ -222,7 +222,8 @@ def _facts(c: Conditions) -> list[tuple[str, str]]:
     return facts
 
 
-def _suite_title(suite: str) -> str:
+def suite_title(suite: str) -> str:
+    """A suite as the head of a column."""
     return f"Mean of {len(AVERAGES[suite])}" if suite in AVERAGES else suite.removeprefix("libero_").capitalize()
 
 
@@ -261,7 +262,8 @@ def _reported_section(title: str, benchmark: str, rows: Sequence[Published]) -> 
         line += [Cell("-") if c is None else Cell(f"{c:.1f}", c) for c in row.cells]
         line += [_printed_mean(row)] + ([Cell(", ".join(row.differs))] if marked else [])
         line += ([Cell(row.data or "-")] if data else []) + [Cell(row.status), Cell(row.source)]
-        table.append([*line, Cell(" ".join(text for text in (row.flag, row.note) if text))])
+        told = "" if row.consistent else f"* {row.flag} They give {row.mean_of_cells:.2f}."
+        table.append([*line, Cell(" ".join(text for text in (told, row.note) if text))])
     return Section(title, 3, (), head, table, frozenset(cells))
 
 
@@ -274,9 +276,7 @@ def _printed_mean(row: Published) -> Cell:
     if row.mean is None:
         return Cell("-")
     text = f"{row.mean:.2f}" if row.benchmark != "libero" else f"{row.mean:.2f}".removesuffix("0")
-    if row.consistent:
-        return Cell(text, row.mean)
-    return Cell(f"{text} (cells: {row.mean_of_cells:.2f})", row.mean, hint=row.flag)
+    return Cell(text if row.consistent else f"{text} *", row.mean, hint=row.flag)
 
 
 def _csv(published: Sequence[Published]) -> str:

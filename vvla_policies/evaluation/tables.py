@@ -23,6 +23,7 @@ from rich.text import Text
 from tabulate import tabulate
 
 from vvla_policies.errors import RecordError
+from vvla_policies.evaluation.chains import CHAINED, SUBTASKS, ChainScore
 from vvla_policies.evaluation.records import Run
 from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, conditions_of, name_of, suite_scores, task_scores
 
@@ -31,7 +32,8 @@ Per = Literal["task", "suite", "run"]
 
 STYLES = {"markdown": "github", "latex": "latex_booktabs"}
 MEASURES = ("Success %", "95 % CI", "Successes", "Errors", "Steps")
-NUMBERS = {*MEASURES, "Task", "Seed"}
+CHAIN_MEASURES = (*(f"{k}/{SUBTASKS} %" for k in range(1, SUBTASKS + 1)), "Length", "95 % CI", "Chains", "Errors")
+NUMBERS = {*MEASURES, *CHAIN_MEASURES, "Task", "Seed"}
 SUFFIXES: dict[str, Format] = {"md": "markdown", "csv": "csv", "tex": "latex"}
 SENTENCES = {"Instruction": 20, "Simulator": 16, "Renderer": 16}
 """Columns that may be broken, and their least widths in a terminal."""
@@ -60,9 +62,9 @@ def render(runs: Sequence[Run], form: Format = "terminal", per: Per = "suite", w
         raise RecordError(f"no episodes recorded in {', '.join(str(run.folder) for run in runs)}")
     if form == "csv":
         return _csv(scores)
-    head, rows = _wide(scores) if per == "run" else _long(scores, per)
-    table = layout(head, rows, form, width)
-    return f"{table}\n\n{_below(dict(zip(names, runs, strict=True)), form, width)}\n"
+    found = [_wide(scores)] if per == "run" else [_long(alike, per) for alike in _by_measures(scores)]
+    tables = "\n\n".join(layout(head, rows, form, width) for head, rows in found)
+    return f"{tables}\n\n{_below(dict(zip(names, runs, strict=True)), form, width)}\n"
 
 
 def write(run: Run) -> list[Path]:
@@ -98,11 +100,18 @@ def _all_scores(run: Run) -> list[Score]:
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
+def _by_measures(scores: Sequence[Score]) -> list[list[Score]]:
+    """Success rates, then chains, as far as there are any: each has a table of its own."""
+    kinds = ([s for s in scores if s.chain is None], [s for s in scores if s.chain is not None])
+    return [kind for kind in kinds if kind]
+
+
 def _long(scores: Sequence[Score], per: Per) -> tuple[list[str], list[list[str]]]:
     """One row for each score; a table per task of one suite names the suite in its last row only."""
     common = _varying(scores)
     named = per == "suite" or len({score.suite for score in scores}) > 1
-    head = [*common, *(["Suite"] if named else []), *(["Task", "Instruction"] if per == "task" else []), *MEASURES]
+    measures = MEASURES if scores[0].chain is None else CHAIN_MEASURES
+    head = [*common, *(["Suite"] if named else []), *(["Task", "Instruction"] if per == "task" else []), *measures]
     rows = []
     for score in scores:
         name = [_label(score.suite)] if named else []
@@ -114,6 +123,8 @@ def _long(scores: Sequence[Score], per: Per) -> tuple[list[str], list[list[str]]
 
 
 def _measures(score: Score) -> list[str]:
+    if score.chain is not None:
+        return _chain_measures(score.chain, score.errors)
     estimate = score.estimate
     return [
         percent(estimate.rate),
@@ -122,6 +133,11 @@ def _measures(score: Score) -> list[str]:
         str(score.errors),
         "-" if isnan(score.steps) else f"{score.steps:.0f}",
     ]
+
+
+def _chain_measures(chain: ChainScore, errors: int) -> list[str]:
+    interval = f"{chain.low:.2f} - {chain.high:.2f}"
+    return [*(percent(e.rate) for e in chain.reached), f"{chain.length:.2f}", interval, str(chain.n), str(errors)]
 
 
 def _wide(scores: Sequence[Score]) -> tuple[list[str], list[list[str]]]:
@@ -137,6 +153,8 @@ def _wide(scores: Sequence[Score]) -> tuple[list[str], list[list[str]]]:
 
 
 def _cell(score: Score) -> str:
+    if score.chain is not None:
+        return f"length {score.chain.length:.2f} [{score.chain.low:.2f}, {score.chain.high:.2f}]"
     estimate = score.estimate
     return f"{percent(estimate.rate)} [{percent(estimate.low)}, {percent(estimate.high)}]"
 
@@ -186,9 +204,7 @@ def percent(value: float) -> str:
 # --- layout ------------------------------------------------------------------------------------------------------
 
 
-def layout(
-    head: list[str], rows: list[list[str]], form: Format, width: int, numbers: Collection[str] = NUMBERS
-) -> str:
+def layout(head: list[str], rows: list[list[str]], form: Format, width: int, numbers: Collection[str] = NUMBERS) -> str:
     """A table as text.
 
     Args:
@@ -224,8 +240,9 @@ def _for_terminal(head: list[str], rows: list[list[str]], width: int, numbers: C
 
 def _csv(scores: Sequence[Score]) -> str:
     text = io.StringIO()
-    rows = [_plain(score) for score in scores]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    rows = [{**_plain(score), **_plain_chain(score)} for score in scores]
+    columns = dict.fromkeys(column for row in rows for column in row)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -261,12 +278,21 @@ def _plain(score: Score) -> dict[str, str | int]:
     }
 
 
+def _plain_chain(score: Score) -> dict[str, str]:
+    """What a score says about chains: shares in [0, 1] that did at least so many tasks, and their average number."""
+    if score.chain is None:
+        return {}
+    reached = {f"reached_{k}": f"{e.rate:.6g}" for k, e in enumerate(score.chain.reached, start=1)}
+    length = {"length": score.chain.length, "length_low": score.chain.low, "length_high": score.chain.high}
+    return reached | {name: f"{value:.6g}" for name, value in length.items()}
+
+
 # --- what stands below -------------------------------------------------------------------------------------------
 
 
 def _below(runs: Mapping[str, Run], form: Format, width: int) -> str:
     """What the numbers depend on: once if the runs share it, else for each run."""
-    facts = {name: _facts(run) for name, run in runs.items()}
+    facts = {name: facts_of(run) for name, run in runs.items()}
     lines: list[tuple[str, str]] = []
     for label in dict.fromkeys(label for told in facts.values() for label in told):
         texts = {run: told.get(label, "-") for run, told in facts.items()}
@@ -286,7 +312,7 @@ def _below(runs: Mapping[str, Run], form: Format, width: int) -> str:
     )
 
 
-def _facts(run: Run) -> dict[str, str]:
+def facts_of(run: Run) -> dict[str, str]:
     """Policy, protocol, assets, simulator, renderer; gaps and errors if there are any."""
     card = run.manifest.policy["card"]
     weights = f", weights {card['weights']}" if card["weights"] else ""
@@ -329,14 +355,21 @@ def _conditions(run: Run) -> dict[str, str]:
 
 def _protocol(run: Run, suite: str) -> str:
     p = run.manifest.suites[suite].protocol
-    height, width = p["image_size"]
+    pictures = (p["image_size"], p.get("wrist_size") or p["image_size"])
+    sizes = dict.fromkeys(f"{width} x {height}" for height, width in pictures)
     limits = [str(p["max_steps"].get(name, "?")) for name in by_suite(run)]
     steps = limits[0] if len(set(limits)) == 1 else "/".join(limits)
-    return f"{p['name']}: at most {steps} steps, {p['settle_steps']} to settle, pictures of {width} x {height} px"
+    each = " for each task of a chain" if run.manifest.suites[suite].benchmark in CHAINED else ""
+    settling = f"{p['settle_steps']} to settle"
+    return f"{p['name']}: at most {steps} steps{each}, {settling}, pictures of {' and '.join(sizes)} px"
 
 
 def _intervals(runs: Iterable[Run]) -> str:
+    runs = list(runs)
     text = "95 %, Wilson"
     if any(score.is_average for run in runs for score in suite_scores(run)):
         text += "; of the mean: every suite weighs the same, intervals joined by MOVER"
-    return f"{text}. Steps: mean over the successful episodes."
+    benchmarks = {run.manifest.suites[suite].benchmark for run in runs for suite in by_suite(run)}
+    if benchmarks & {*CHAINED}:
+        text += "; of the average length: bootstrap over chains"
+    return f"{text}. Steps: mean over the successful episodes." if benchmarks - {*CHAINED} else f"{text}."

@@ -70,8 +70,7 @@ def _way_up(scene: Scene, height: float, carries: str | None) -> Array:
     """The smallest step aside (3,) after which the way up is free; none if it is free as it is."""
     shape = [scene.grip.point(np.concatenate([gripper.HAND, gripper.FINGERS[::4]]))]
     if carries:
-        low, high = scene.extent(carries)
-        shape.append(low + np.array(list(product((0.0, 0.5, 1.0), repeat=3))) * (high - low))
+        shape.append(outline(scene.shape(carries).corners().reshape(-1, 3)))
     boxes = scene.others(carries or "").near(scene.grip.pos, 0.5)
     rises = UP * np.arange(0.02, max(0.04, height - scene.grip.pos[2]), 0.03)[:, None]
     column = (np.concatenate(shape) + rises[:, None]).reshape(-1, 3)
@@ -79,9 +78,9 @@ def _way_up(scene: Scene, height: float, carries: str | None) -> Array:
     for far in (0.0, 0.05, 0.1, 0.15):
         for angle in np.arange(0.0, 2 * np.pi, np.pi / 4) if far else (0.0,):
             aside = far * heading(float(angle))
-            bumps = float(np.clip(0.004 - boxes.distance(column + aside), 0, None).sum())
-            if bumps + 0.02 * far < least - 1e-9:
-                best, least = aside, bumps + 0.02 * far
+            bumps = float(np.clip(-boxes.distance(column + aside), 0, None).sum())
+            if bumps + 0.1 * far < least - 1e-9:
+                best, least = aside, bumps + 0.1 * far
         if least < 0.01:
             break
     return best

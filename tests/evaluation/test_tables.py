@@ -121,3 +121,34 @@ def test_wall_time_is_split_without_remainder(broken):
     line = closing_line(broken.records, session)
     assert line.startswith("3 episodes in 1 min 00 s with 2 workers, 3.0 per minute: physics 10 % (6.0 s), drawing 5 %")
     assert "\n" not in line
+
+
+def chain_run(folder):
+    names = ("open_drawer", "lift_red_block_table", "place_in_drawer", "turn_on_led", "close_drawer")
+    made = [
+        replace(record("calvin_abc_d", 0, k, done == 5), completed=done, subtasks=names)
+        for k, done in enumerate((0, 2, 5, 1))
+    ]
+    run = run_of(folder, made, protocol="calvin")
+    suites = {name: replace(entry, benchmark="calvin") for name, entry in run.manifest.suites.items()}
+    return replace(run, manifest=replace(run.manifest, suites=suites))
+
+
+def test_chains_have_measures_of_their_own(tmp_path):
+    run = chain_run(tmp_path / "run")
+    text = tables.render([run])
+    row = next(line for line in text.splitlines() if line.startswith("calvin_abc_d"))
+    assert row.split()[:7] == ["calvin_abc_d", "75.0", "50.0", "25.0", "25.0", "25.0", "2.00"]
+    assert "bootstrap over chains" in text
+    told = "at most 360 steps for each task of a chain, 0 to settle, pictures of 200 x 200 and 84 x 84 px"
+    assert told in " ".join(text.split())
+    tasks = tables.render([run], per="task")
+    assert [line.split()[1:5] for line in tasks.splitlines() if "open_drawer" in line] == [
+        ["open_drawer", "75.0", "30.1", "-"]
+    ]
+    assert [line.split()[1] for line in tasks.splitlines() if "3/4" in line] == ["open_drawer"]
+    assert "2/3" in next(line for line in tasks.splitlines() if "lift_red_block_table" in line)
+    mixed = tables.render([run, four(tmp_path / "other")], "csv")
+    assert mixed.splitlines()[0].endswith("reached_5,length,length_low,length_high")
+    assert mixed.splitlines()[1].split(",")[-4:-2] == ["0.25", "2"]
+    assert "Success %" in tables.render([run, four(tmp_path / "other")])

@@ -267,6 +267,7 @@ class Engine:
             worker=slot.number,
             retries=episode.retries,
             finished=now(),
+            subtasks=outcome.subtasks if outcome is not None else (),
         )
         self._save(record, actions)
         self._refill(slot.number, episode.key)

@@ -76,6 +76,7 @@ class EpisodeRecord:
         worker: number of the slot it ran in.
         retries: how often it was started again because its worker was lost.
         finished: ISO time, UTC.
+        subtasks: names of a chain's subtasks in their order, () outside chains.
     """
 
     key: EpisodeKey
@@ -94,6 +95,7 @@ class EpisodeRecord:
     worker: int
     retries: int
     finished: str
+    subtasks: tuple[str, ...] = ()
 
     @property
     def suite(self) -> str:
@@ -106,8 +108,10 @@ class EpisodeRecord:
         return self.key.task
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, the key's fields first."""
+        """Plain data, the key's fields first; without subtasks outside chains."""
         data = asdict(self)
+        if not self.subtasks:
+            del data["subtasks"]
         return {**data.pop("key"), **data}
 
     @classmethod
@@ -119,8 +123,8 @@ class EpisodeRecord:
         """
         key = EpisodeKey(**{name: data[name] for name in _KEY_FIELDS})
         error = None if data["error"] is None else EpisodeError(**data["error"])
-        rest = {f.name: data[f.name] for f in fields(cls) if f.name not in ("key", "error")}
-        return cls(key=key, error=error, **rest)
+        rest = {f.name: data[f.name] for f in fields(cls) if f.name not in ("key", "error", "subtasks")}
+        return cls(key=key, error=error, **rest, subtasks=tuple(data.get("subtasks", ())))
 
     def outcome(self) -> dict[str, Any]:
         """All that is a function of the key alone: not timings, slot, retries, nor the lines of a traceback."""

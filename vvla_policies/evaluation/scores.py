@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
 from vvla_policies.envs.suite import ALIASES
+from vvla_policies.evaluation.chains import CHAINED, ChainScore, chain_score
 from vvla_policies.evaluation.records import EpisodeRecord, Run
 from vvla_policies.evaluation.statistics import Count, Estimate, average, over_tasks, wilson
 
@@ -52,6 +53,7 @@ class Score:
         successes: among the episodes; an average sums its suites.
         errors: episodes that ended in an error; they count as failures.
         steps: mean number of steps of the successful episodes, NaN if there are none.
+        chain: how far chains got; None for what is no suite of chains.
     """
 
     run: str
@@ -66,6 +68,7 @@ class Score:
     successes: int
     errors: int
     steps: float
+    chain: ChainScore | None = None
 
     @property
     def is_average(self) -> bool:
@@ -96,11 +99,41 @@ def by_suite(run: Run) -> dict[str, list[EpisodeRecord]]:
 
 
 def task_scores(run: Run) -> list[Score]:
-    """One score for each task that has records."""
+    """One score for each task that has records; where episodes are chains, for each of their subtasks."""
     return [
-        _score(run, suite, records, task)
-        for suite, of_suite in by_suite(run).items()
-        for task, records in sorted(_by_task(of_suite).items())
+        score
+        for suite, records in by_suite(run).items()
+        for score in (_subtask_scores if _chained(run, suite) else _plain_task_scores)(run, suite, records)
+    ]
+
+
+def _chained(run: Run, suite: str) -> bool:
+    return run.manifest.suites[suite].benchmark in CHAINED
+
+
+def _plain_task_scores(run: Run, suite: str, records: Sequence[EpisodeRecord]) -> list[Score]:
+    return [_score(run, suite, of_task, task) for task, of_task in sorted(_by_task(records).items())]
+
+
+def _subtask_scores(run: Run, suite: str, records: Sequence[EpisodeRecord]) -> list[Score]:
+    """One score for each kind of subtask that some chain came to, by name."""
+    tried: dict[str, list[bool]] = defaultdict(list)
+    for record in records:
+        for number, name in enumerate(record.subtasks[: record.completed + 1]):
+            tried[name].append(number < record.completed)
+    whole = _score(run, suite, records)
+    return [
+        replace(
+            whole,
+            task=number,
+            instruction=name,
+            estimate=wilson(Count(sum(tried[name]), len(tried[name]))),
+            successes=sum(tried[name]),
+            errors=0,
+            steps=nan,
+            chain=None,
+        )
+        for number, name in enumerate(sorted(tried))
     ]
 
 
@@ -126,6 +159,7 @@ def _score(run: Run, suite: str, records: Sequence[EpisodeRecord], task: int | N
         successes=sum(count.successes for count in counts),
         errors=sum(record.error is not None for record in records),
         steps=_mean([record.steps for record in records if record.success]),
+        chain=chain_score(records) if _chained(run, suite) else None,
     )
 
 

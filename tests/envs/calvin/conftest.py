@@ -8,7 +8,7 @@ from vvla_policies.envs.suite import AssetSet, EnvSettings, load_suite
 
 @pytest.fixture(scope="session")
 def official_set(calvin_assets: Path) -> AssetSet:
-    return AssetSet("official", calvin_assets, "test")
+    return AssetSet("official", calvin_assets, "0123456789ab")
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,24 @@ def test_several_runs_are_compared(tmp_path):
     assert "official 01234567" in text
 
 
+def test_subtasks_of_chains_go_by_name(tmp_path):
+    def walker(name, lengths):
+        plans = [("lift", "push", "turn", "open", "close"), ("push", "open", "lift", "close", "turn")]
+        records = [
+            replace(record("calvin_abc_d", 0, k, n == 5), completed=n, subtasks=plans[k % 2])
+            for k, n in enumerate(lengths)
+        ]
+        run = run_of(tmp_path / name, records, policy=name)
+        suites = {"calvin_abc_d": replace(run.manifest.suites["calvin_abc_d"], benchmark="calvin")}
+        return replace(run, manifest=replace(run.manifest, suites=suites))
+
+    text = write_report([walker("far", [5, 4, 3, 5]), walker("near", [0, 1, 0, 0])], tmp_path / "out").read_text()
+    assert "4.25 [" in text
+    assert text.count('<div class="what">push</div>') == 1
+    assert "far is better than near" in text
+    assert "nan" not in text
+
+
 def test_errors_and_odd_texts_are_shown_as_they_are(tmp_path):
     crash = EpisodeError("ValueError", "<script>alert(1)</script>", "Traceback ...\nValueError: <b>")
     one = replace(record("libero_goal", 0, 0, False, crash), retries=2)

@@ -17,20 +17,18 @@ from pathlib import Path
 
 from vvla_policies.envs.suite import ALIASES
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.chains import CHAINED, SUBTASKS, ChainScore, chain_score
+from vvla_policies.evaluation.chains import SUBTASKS, ChainScore
 from vvla_policies.evaluation.pages import Cell, Section, html, markdown
 from vvla_policies.evaluation.published import Published, load_published
 from vvla_policies.evaluation.records import EPISODES, MANIFEST, Run, differences, load_run
-from vvla_policies.evaluation.scores import AVERAGES, Conditions, Score, by_suite, conditions_of, name_of, suite_scores
+from vvla_policies.evaluation.scores import AVERAGES, Conditions, Score, by_suite, name_of, suite_scores
 from vvla_policies.evaluation.tables import percent, render
 
 RECORDS, PUBLISHED = "records", "published.yaml"
 TITLE = "Leaderboard"
 LIBERO = ALIASES["libero"]
-HEADS = {
-    "libero": ("Spatial", "Object", "Goal", "Long", "Average"),
-    "calvin_abc_d": ("1", "2", "3", "4", "5", "Length"),
-}
+CHAIN_HEAD = (*(str(k) for k in range(1, SUBTASKS + 1)), "Length")
+HEADS = {"libero": ("Spatial", "Object", "Goal", "Long", "Average"), "calvin_abc_d": CHAIN_HEAD}
 NAMES = {"libero": "LIBERO", "calvin_abc_d": "CALVIN ABC→D"}
 INTRO = """\
 Made by `vvla leaderboard` from records/ and published.yaml: do not edit. Success rates in percent; CALVIN: percent of \
@@ -127,11 +125,12 @@ def plain_command(command: Sequence[str]) -> tuple[str, ...]:
 def _measured(runs: Sequence[Run]) -> list[Section]:
     if not runs:
         return [Section("Measured here", text=(NONE_YET,))]
-    libero, chained = _groups(runs), _chain_groups(runs)
+    rates = sorted(_groups(runs, chained=False).items(), key=_official_first)
+    chains = sorted(_groups(runs, chained=True).items(), key=_official_first)
     return [
         Section("Measured here", text=(MEASURED,)),
-        *(_libero_section(*item) for item in sorted(libero.items(), key=_official_first)),
-        *(_chain_section(*item) for item in sorted(chained.items(), key=_official_first)),
+        *(_rates_section(conditions, rows) for conditions, rows in rates),
+        *(_chains_section(conditions, rows) for conditions, rows in chains),
     ]
 
 
@@ -139,20 +138,20 @@ def _official_first(item: tuple[Conditions, object]) -> tuple[bool, list[str]]:
     return item[0].assets != "official", list(asdict(item[0]).values())
 
 
-def _groups(runs: Sequence[Run]) -> dict[Conditions, list[tuple[Run, dict[str, Score]]]]:
-    """Success rates by conditions, then by run: suite to score."""
+def _groups(runs: Sequence[Run], chained: bool) -> dict[Conditions, list[tuple[Run, dict[str, Score]]]]:
+    """By conditions, then by run: suite to score; either of chains or of all else."""
     groups: dict[Conditions, list[tuple[Run, dict[str, Score]]]] = defaultdict(list)
     for run in runs:
         found: dict[Conditions, dict[str, Score]] = defaultdict(dict)
         for score in suite_scores(run):
-            if score.is_average or run.manifest.suites[score.suite].benchmark not in CHAINED:
+            if (score.chain is not None) == chained:
                 found[score.conditions][score.suite] = score
         for conditions, scores in found.items():
             groups[conditions].append((run, scores))
     return groups
 
 
-def _libero_section(conditions: Conditions, rows: Sequence[tuple[Run, Mapping[str, Score]]]) -> Section:
+def _rates_section(conditions: Conditions, rows: Sequence[tuple[Run, Mapping[str, Score]]]) -> Section:
     present = {suite for _, scores in rows for suite in scores}
     others = sorted(present - {*LIBERO, *AVERAGES})
     suites = [suite for suite in (*LIBERO, *AVERAGES, *others) if suite in present]
@@ -181,25 +180,20 @@ def rate_cell(run: Run, score: Score) -> Cell:
     return Cell(text, e.rate, hint=f"{score.successes}/{e.n}")
 
 
-def _chain_groups(runs: Sequence[Run]) -> dict[Conditions, list[tuple[Run, str, ChainScore, int]]]:
-    groups: dict[Conditions, list[tuple[Run, str, ChainScore, int]]] = defaultdict(list)
-    for run in runs:
-        for suite, records in by_suite(run).items():
-            if run.manifest.suites[suite].benchmark in CHAINED:
-                errors = sum(record.error is not None for record in records)
-                groups[conditions_of(run, suite)].append((run, suite, chain_score(records), errors))
-    return groups
-
-
-def _chain_section(conditions: Conditions, rows: Sequence[tuple[Run, str, ChainScore, int]]) -> Section:
+def _chains_section(conditions: Conditions, rows: Sequence[tuple[Run, Mapping[str, Score]]]) -> Section:
+    scored = [(run, score, score.chain) for run, scores in rows for score in scores.values() if score.chain]
     table = []
-    for run, suite, score, errors in sorted(rows, key=lambda row: (row[1], -row[2].length, row[0].folder.name)):
-        cells = [Cell(percent(e.rate), e.rate, hint=f"{percent(e.low)} to {percent(e.high)}") for e in score.reached]
-        length = Cell(f"{score.length:.2f} [{score.low:.2f}, {score.high:.2f}]", score.length)
-        counts = [Cell(str(score.n), score.n), Cell(str(errors), errors)]
-        table.append([*_who(run), Cell(suite), *cells, length, *counts])
-    head = ["Policy", "Weights", "Suite", *(str(k + 1) for k in range(SUBTASKS)), "Length", "Chains", "Errors"]
+    for run, score, chain in sorted(scored, key=lambda row: (row[1].suite, -row[2].length, row[0].folder.name)):
+        errors = Cell(str(score.errors), score.errors)
+        table.append([*_who(run), Cell(score.suite), *chain_cells(chain), Cell(str(chain.n), chain.n), errors])
+    head = ["Policy", "Weights", "Suite", *CHAIN_HEAD, "Chains", "Errors"]
     return Section(_title(conditions), 3, (), head, table, frozenset(head[3:]), _facts(conditions))
+
+
+def chain_cells(chain: ChainScore) -> list[Cell]:
+    """The columns of `CHAIN_HEAD`: percent of chains that got so far, average length with its interval."""
+    cells = [Cell(percent(e.rate), e.rate, hint=f"{percent(e.low)} to {percent(e.high)}") for e in chain.reached]
+    return [*cells, Cell(f"{chain.length:.2f} [{chain.low:.2f}, {chain.high:.2f}]", chain.length)]
 
 
 def _who(run: Run) -> list[Cell]:

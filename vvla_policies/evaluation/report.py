@@ -10,6 +10,7 @@ import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import markupsafe
 from PIL import Image
 
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.chains import CHAINED, SUBTASKS, chain_score
+from vvla_policies.evaluation.chains import CHAINED
 from vvla_policies.evaluation.charts import COLOURS, line_chart, success_over_steps
 from vvla_policies.evaluation.contrast_tables import finding
 from vvla_policies.evaluation.contrasts import compare
-from vvla_policies.evaluation.leaderboard import plain_command, rate_cell, suite_title
+from vvla_policies.evaluation.leaderboard import CHAIN_HEAD, chain_cells, plain_command, rate_cell, suite_title
 from vvla_policies.evaluation.pages import Cell, Section, html
 from vvla_policies.evaluation.records import EpisodeRecord, Run, Session
 from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, suite_scores, task_scores
@@ -120,9 +121,10 @@ def _headline(runs: Mapping[str, Run]) -> Section:
     """One run: a row for each suite; several: a row for each run, suites as columns."""
     if len(runs) == 1:
         (run,) = runs.values()
-        rows = [[Cell(_label(score.suite)), *_measures(score)] for score in suite_scores(run)]
+        rows = [[Cell(_label(score.suite)), *_measures(score)] for score in suite_scores(run) if score.chain is None]
         return _scored(["Suite"], rows, "Scores", level=2)
-    scores = {name: {score.suite: score for score in suite_scores(run)} for name, run in runs.items() if run.records}
+    rated = {name: [score for score in suite_scores(run) if score.chain is None] for name, run in runs.items()}
+    scores = {name: {score.suite: score for score in of_run} for name, of_run in rated.items() if of_run}
     suites = sorted(
         {suite: None for of_run in scores.values() for suite in of_run}, key=lambda suite: suite in AVERAGES
     )
@@ -172,20 +174,18 @@ def _measures(score: Score) -> list[Cell]:
         Cell(f"{percent(e.low)} - {percent(e.high)}", e.low),
         Cell(f"{score.successes}/{e.n}", score.successes),
         Cell(str(score.errors), score.errors),
-        Cell(f"{score.steps:.0f}", score.steps) if score.successes else Cell("-"),
+        Cell("-") if isnan(score.steps) else Cell(f"{score.steps:.0f}", score.steps),
     ]
 
 
 def _chains(runs: Mapping[str, Run]) -> Section:
-    rows = []
-    for name, run in runs.items():
-        for suite, records in by_suite(run).items():
-            if run.manifest.suites[suite].benchmark in CHAINED:
-                score = chain_score(records)
-                reached = [Cell(percent(e.rate), e.rate) for e in score.reached]
-                length = Cell(f"{score.length:.2f} [{score.low:.2f}, {score.high:.2f}]", score.length)
-                rows.append([Cell(name), Cell(suite), *reached, length])
-    head = ["Run", "Suite", *(str(k + 1) for k in range(SUBTASKS)), "Average length"]
+    rows = [
+        [Cell(name), Cell(score.suite), *chain_cells(score.chain), Cell(str(score.errors), score.errors)]
+        for name, run in runs.items()
+        for score in suite_scores(run)
+        if score.chain
+    ]
+    head = ["Run", "Suite", *CHAIN_HEAD, "Errors"]
     return Section("Chains: percent with so many subtasks done in a row", 3, (), head, rows, frozenset(head[2:]))
 
 
@@ -203,15 +203,19 @@ def _findings(runs: Mapping[str, Run]) -> tuple[list[str], list[str]]:
 
 
 def _bars(runs: Mapping[str, Run]) -> Iterator[dict[str, Any]]:
-    """Suite by suite and task by task the scores of all runs."""
+    """Suite by suite and task by task the scores of all runs; subtasks of chains go by name."""
     scores = [(name, score) for name, run in runs.items() for score in task_scores(run)]
     for suite in dict.fromkeys(score.suite for _, score in scores):
-        tasks: dict[int, dict[str, Any]] = {}
+        by_name = any(
+            run.manifest.suites[suite].benchmark in CHAINED for run in runs.values() if suite in by_suite(run)
+        )
+        tasks: dict[Any, dict[str, Any]] = {}
         for name, score in scores:
             if score.suite == suite:
-                entry = tasks.setdefault(score.task or 0, {"instruction": score.instruction, "scores": []})
+                key = score.instruction if by_name else score.task
+                entry = tasks.setdefault(key, {"instruction": score.instruction, "scores": []})
                 entry["scores"].append((name, score))
-        yield {"suite": suite, "tasks": [{"number": k, **tasks[k]} for k in sorted(tasks)]}
+        yield {"suite": suite, "tasks": [{"number": "" if by_name else key, **tasks[key]} for key in sorted(tasks)]}
 
 
 def _curves(runs: Mapping[str, Run]) -> Iterator[dict[str, Any]]:

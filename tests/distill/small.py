@@ -7,23 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.student.config import intern_vit, qwen2
 
 TASKS = ("open_the_drawer", "close_the_door")
 TEACHER: dict[str, Any] = {
-    "hidden": 16, "layers": 1, "heads": 2, "history": 2, "chunk": 3, "latents": 2, "foresight": 1, "horizon": 3,
+    "hidden": 16, "layers": 1, "heads": 2, "chunk": 3, "latents": 2, "foresight": 1, "horizon": 3,
     "picture": 16, "patch": 4, "vision_width": 16, "vision_heads": 2, "text_width": 16, "resampler_heads": 1,
     "decoder_heads": 2,
 }  # fmt: skip
 STUDENT: dict[str, Any] = {
     "vision": intern_vit(16, 1, 2, patch=7, image_size=14),
-    "language": qwen2(32, 1, 4, 2, inner=48, vocabulary=640),
+    "language": {**qwen2(32, 1, 4, 2, inner=48, vocabulary=768), "initializer_range": 0.2},
     "image_size": 14,
     "decoder_width": 16,
     "action_tokens": 3,
 }
-BRIEF: dict[str, Any] = {"batch": 4, "steps": 6, "log_every": 2, "save_every": 2, "lr": 1e-2, "warmup": 1}
+BRIEF: dict[str, Any] = {
+    "history": 2,
+    "batch": 4,
+    "steps": 6,
+    "log_every": 2,
+    "save_every": 2,
+    "lr": 1e-2,
+    "warmup": 1,
+    "beta2": 0.95,
+}
 
 
 def make_demos(folder: Path, size: int = 28, demos: int = 3, frames: int = 9, tasks: tuple[str, ...] = TASKS) -> Path:

@@ -7,14 +7,13 @@ import pytest
 
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
+from tests.distill.small import make_demos  # noqa: E402
 from vvla_policies.distill.batches import Batches, CachedWindows, Reading, shift_each, tensors  # noqa: E402
 from vvla_policies.distill.cache import cached  # noqa: E402
 from vvla_policies.distill.data import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
 from vvla_policies.errors import RecordError  # noqa: E402
 from vvla_policies.inputs import Inputs, pictures, proprioception  # noqa: E402
-
-from tests.distill.small import make_demos  # noqa: E402
 
 STATES = ("eef_pos", "eef_quat", "gripper_qpos", "gripper_command")
 
@@ -30,7 +29,9 @@ def seen(item, frame, inputs):
     return pictures(obs, inputs), proprioception(obs, inputs)
 
 
-@pytest.mark.parametrize("inputs", [Inputs(size=16, rotation="axis_angle", gripper="fingers"), Inputs(28, raw=True), Inputs(40)])
+@pytest.mark.parametrize(
+    "inputs", [Inputs(size=16, rotation="axis_angle", gripper="fingers"), Inputs(28, raw=True), Inputs(40)]
+)
 @pytest.mark.parametrize("spacing", [1, 3])
 def test_batches_equal_items(files, tmp_path, inputs, spacing):
     history, future, ahead = 2, 3, 4

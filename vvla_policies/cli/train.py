@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vvla_policies.cli.console import guarded, out, say, stop
+from vvla_policies.cli.parsing import split_names
 from vvla_policies.errors import MissingExtraError
 
 WHAT, FROM, HOW = "What to train", "What it begins from", "Speed and place"
@@ -57,6 +58,16 @@ def train(
         float,
         typer.Option(min=0, help="Stop after that; the same command goes on from there.", rich_help_panel=HOW),
     ] = 0.0,
+    eval_every: Annotated[
+        int, typer.Option(min=0, help="Run episodes every so many steps; 0 never.", rich_help_panel=HOW)
+    ] = 0,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="Of --eval-every; default: libero.", rich_help_panel=HOW)
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Per task, of --eval-every.", rich_help_panel=HOW)] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Of --eval-every; default: one per core.", rich_help_panel=HOW)
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder of unpacked demonstrations; default: in the cache folder.", rich_help_panel=HOW),
@@ -86,10 +97,12 @@ def train(
     chosen = changed(chosen, parse_changes(changes or []) | ({"steps": steps} if steps else {}))
     try:
         from vvla_policies.distill.networks import Sources
+        from vvla_policies.distill.rollouts import Rollouts
         from vvla_policies.distill.train import TrainRequest
         from vvla_policies.distill.train import train as run
     except ModuleNotFoundError as error:
         raise MissingExtraError("train", str(error.name)) from error
+    suites = tuple(split_names(suite or ["libero"]))
     request = TrainRequest(
         recipe=chosen,
         data=tuple(data),
@@ -98,6 +111,7 @@ def train(
         cache=cache,
         minutes=max_minutes,
         resume=resume,
+        rollouts=Rollouts(eval_every, suites, episodes, workers=workers) if eval_every else None,
         report_to=report_to,
         threads=threads,
     )

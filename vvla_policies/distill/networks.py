@@ -14,7 +14,7 @@ from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import Execution
 from vvla_policies.inputs import Inputs
-from vvla_policies.pretrained import ModelCard, fingerprint, fit, locate, save_pretrained
+from vvla_policies.pretrained import ModelCard, fingerprint, fit, load_card, locate, save_pretrained
 from vvla_policies.student import config as student_config
 from vvla_policies.student import weights as student_weights
 from vvla_policies.student.network import Student, build_student
@@ -183,6 +183,10 @@ def _check_sources(recipe: Recipe, sources: Sources) -> None:
     if recipe.stage in ("align", "only-ft") and not sources.teacher:
         reason = "whose features are the target" if recipe.stage == "align" else "whose action decoder is reused"
         raise VvlaError(f"stage '{recipe.stage}' needs the teacher {reason}: add --teacher FOLDER")
+    if sources.teacher and locate(sources.teacher).is_dir():
+        kind = load_card(sources.teacher).architecture
+        if kind != "teacher":
+            raise VvlaError(f"{sources.teacher} is a {kind}, not a teacher")
     if recipe.stage in ("finetune", "freeze-vlm") and not sources.init:
         raise VvlaError(f"stage '{recipe.stage}' begins from an aligned student: add --init FOLDER")
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -28,6 +29,7 @@ from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import ActionObjective, AlignObjective, TeacherObjective
 from vvla_policies.distill.recipe import Recipe
+from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
 from vvla_policies.envs.store import cache_root
 from vvla_policies.errors import RecordError
@@ -50,6 +52,7 @@ class TrainRequest:
         cache: folder of unpacked demonstrations; None for one in the user's cache folder.
         minutes: the most that this session trains; 0 for any. The same request goes on from there.
         resume: go on with what the folder holds; otherwise begin anew.
+        rollouts: success rates to measure meanwhile, None for none.
         report_to: "none", "tensorboard" or "wandb".
         threads: of PyTorch; 0 for its own choice.
     """
@@ -61,6 +64,7 @@ class TrainRequest:
     cache: Path | None = None
     minutes: float = 0.0
     resume: bool = True
+    rollouts: Rollouts | None = None
     report_to: str = "none"
     threads: int = 0
 
@@ -129,6 +133,10 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
         spent=_spent(request.out / LOG, start),
     )  # fmt: skip
     trainer.add_callback(progress)
+    if request.rollouts:
+        facts = _facts(request, files, data, learner, Trained(request.out, 0, steps, 0.0, {}))
+        average = functools.partial(_average, trainer)
+        trainer.add_callback(RolloutCallback(request.rollouts, learner, average, request.out, facts, progress))
     note(_announcement(learner, data, steps, start))
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     result = Trained(request.out, trainer.state.global_step, steps, progress.seconds, _losses(request.out))

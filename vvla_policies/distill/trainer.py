@@ -147,6 +147,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.clip,
         bf16=recipe.bf16,
+        use_cpu=not torch.cuda.is_available(),
         seed=recipe.seed,
         logging_steps=recipe.log_every,
         logging_nan_inf_filter=False,
@@ -260,10 +261,19 @@ class Progress(_transformers.TrainerCallback):
             self._last, self._seen, self._read = now, state.global_step, self._train.seconds
             if not math.isfinite(logs["loss"]):
                 raise VvlaError(f"the loss is {logs['loss']} at step {state.global_step}: use a lower lr, or clip")
-        line = {"step": state.global_step, "seconds": round(self.seconds, 1), **line}
+        self.write(state.global_step, line)
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """A line of the log."""
+        line = {"step": step, "seconds": round(self.seconds, 1), **values}
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._report(state.global_step, line)
+        self._report(step, line)
+
+    def leave_out(self, seconds: float) -> None:
+        """Time that was spent on something else than training."""
+        self._began += seconds
+        self._last += seconds
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Stops when the time is over, where a line of the log ends: a resumed training's lines are the same."""

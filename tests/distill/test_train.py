@@ -1,0 +1,226 @@
+"""Every stage on hand-made demonstrations: what is trained, that it learns, and that it goes on after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("h5py")
+pytest.importorskip("accelerate")
+torch = pytest.importorskip("torch")
+from tests.distill.small import STUDENT, TEACHER, make_demos, student_recipe, teacher_recipe  # noqa: E402
+from vvla_policies import load_policy  # noqa: E402
+from vvla_policies.distill import networks, rollouts  # noqa: E402
+from vvla_policies.distill.networks import Sources  # noqa: E402
+from vvla_policies.distill.train import TrainRequest, train  # noqa: E402
+from vvla_policies.distill.trainer import last_checkpoint, read_log  # noqa: E402
+from vvla_policies.errors import RecordError, VvlaError  # noqa: E402
+from vvla_policies.pretrained import load_card, read_tensors  # noqa: E402
+from vvla_policies.student.stages import INTERFACE, STAGES  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """Demonstrations and a teacher."""
+    folder = tmp_path_factory.mktemp("training")
+    make_demos(folder / "demos")
+    fit(folder, "teacher", teacher_recipe())
+    fit(folder, "aligned", student_recipe("align"), teacher=folder / "teacher")
+    return folder
+
+
+def request(room, out, recipe, **sources):
+    given = Sources(**{name: str(path) for name, path in sources.items()})
+    return TrainRequest(recipe, [room / "demos"], room / out, given, room / "cache", threads=1)
+
+
+def fit(room, out, recipe, **sources):
+    return train(request(room, out, recipe, **sources))
+
+
+def sources_of(stage, room):
+    given = {"align": ["teacher"], "only-ft": ["teacher"], "finetune": ["init"], "freeze-vlm": ["init"]}.get(stage, [])
+    return {name: room / {"teacher": "teacher", "init": "aligned"}[name] for name in given}
+
+
+def losses(out: Path, name="loss"):
+    return [line[name] for line in read_log(out / "log.jsonl") if name in line]
+
+
+def test_a_teacher_learns_and_acts(room):
+    result = fit(room, "learnt", teacher_recipe(steps=60, log_every=10, save_every=60, batch=8, ema=0.9, holdout=1))
+    for name, share in {"loss": 0.7, "arm": 0.7, "gripper": 1.0, "foresight": 0.95}.items():
+        told = losses(result.folder, name)
+        assert told[-1] < share * told[0], (name, told)
+    assert len(losses(result.folder, "eval_loss")) == 1
+    card = load_card(result.folder)
+    assert card.trained_on == "primitive"
+    assert card.data["steps"] == 60
+    assert card.data["spacing"] == 3
+    assert card.data["assets"]["fingerprints"] == ["abc"]
+    policy = load_policy("teacher", checkpoint=str(result.folder))
+    assert policy.card.chunk == 3
+
+
+@pytest.mark.parametrize(("stage", "trains"), [*((stage, "") for stage in STAGES), ("align", "scratch")])
+def test_a_stage_trains_its_parameters_and_learns(room, stage, trains):
+    given = sources_of(stage, room)
+    config = {} if "init" in given else STUDENT
+    recipe = student_recipe(
+        stage, trains=trains, config=config, steps=60, batch=8, log_every=20, save_every=60, lr=3e-3
+    )
+    before = networks.open_student(recipe, Sources(**{name: str(path) for name, path in given.items()})).network
+    result = fit(room, f"{stage}{trains}", recipe, **given)
+    told = losses(result.folder)
+    assert told[-1] < 0.95 * told[0], told
+    stored = read_tensors(result.folder)
+    changed = {name for name, value in before.state_dict().items() if not torch.equal(value, stored[name])}
+    expected = {name for name, _ in before.named_parameters() if name.startswith(STAGES[trains or stage])}
+    if stage == "align":
+        expected = {name for name in expected if not name.startswith("decoder.")}
+    assert changed <= expected
+    unused = ("vision.embeddings.mask_token", "k_proj.bias", "language.embed_tokens")  # no pull on them, or a tiny one
+    assert all(any(part in name for part in unused) for name in expected - changed), expected - changed
+    assert load_policy("student", checkpoint=str(result.folder)).card.trained_on == "primitive"
+
+
+def test_only_the_interface_is_aligned():
+    assert STAGES["align"] == INTERFACE == ("action_token", "state_encoder.", "mapper.")
+
+
+def test_alignment_is_measured_on_what_is_held_out(room):
+    recipe = student_recipe("align", holdout=1, steps=30, validate_every=10, log_every=10, save_every=10)
+    result = fit(room, "heldout", recipe, teacher=room / "teacher")
+    told = losses(result.folder, "eval_loss")
+    assert len(told) == 3
+    assert told[-1] < told[0]
+
+
+def test_cached_features_are_the_teachers(room):
+    kept = fit(room, "kept", student_recipe("align"), teacher=room / "teacher")
+    live = fit(room, "live", student_recipe("align", shift_teacher=True), teacher=room / "teacher")
+    assert list((room / "cache").glob("features-*.npy"))
+    assert np.allclose(losses(kept.folder), losses(live.folder), rtol=2e-3)
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("l2", "align"), ("smooth_l1", "only-ft"), ("mse", "only-ft")])
+def test_the_released_codes_losses_are_options(room, kind, stage):
+    change = {"align_loss": kind} if stage == "align" else {"arm_loss": kind}
+    own = fit(room, f"own{stage}", student_recipe(stage, steps=2, save_every=2), teacher=room / "teacher")
+    other = fit(room, f"other{kind}", student_recipe(stage, steps=2, save_every=2, **change), teacher=room / "teacher")
+    assert losses(own.folder) != losses(other.folder)
+
+
+def test_accumulation_is_a_larger_batch(room):
+    whole = fit(room, "whole", teacher_recipe(batch=8, clip=0.1))
+    parts = fit(room, "parts", teacher_recipe(batch=8, micro=2, clip=0.1, steps=6))
+    assert np.allclose(losses(whole.folder, "arm")[:1], losses(parts.folder, "arm")[:1], rtol=0.05)
+    with pytest.raises(VvlaError, match="does not divide"):
+        fit(room, "odd", teacher_recipe(batch=8, micro=3))
+
+
+def test_bfloat16_learns(room):
+    result = fit(room, "half", teacher_recipe(bf16=True, storage="bfloat16", steps=20, log_every=10, save_every=20))
+    assert losses(result.folder)[-1] < losses(result.folder)[0]
+    assert read_tensors(result.folder)["action_decoder.0.weight"].dtype == torch.bfloat16
+    load_policy("teacher", checkpoint=str(result.folder))
+
+
+RUN = """
+import sys
+from tests.distill.test_train import request
+from tests.distill.small import teacher_recipe
+from vvla_policies.distill.train import train
+import torch, pathlib, time
+room, out, pause = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+recipe = teacher_recipe(config={**teacher_recipe().config, "dropout": 0.1}, steps=12, ema=0.9, shift_image=2, micro=2)
+train(request(room, out, recipe), line=lambda *_: time.sleep(pause))
+"""
+
+
+def test_a_killed_training_resumed_is_the_same_to_the_bit(room):
+    command = [sys.executable, "-c", RUN, str(room)]
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+    }
+    subprocess.run([*command, "through", "0"], check=True, env=env)
+    child = subprocess.Popen([*command, "cut", "0.4"], env=env)
+    deadline = time.monotonic() + 120
+    while last_checkpoint(room / "cut/training") is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(np.random.default_rng().uniform(0, 1))
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not (room / "cut/model.safetensors").exists()
+    subprocess.run([*command, "cut", "0"], check=True, env=env)
+    assert losses(room / "cut") == losses(room / "through")
+    one, two = read_tensors(room / "cut"), read_tensors(room / "through")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_time_runs_out_and_training_goes_on(room):
+    recipe = teacher_recipe(steps=8, seed=1)
+    whole = fit(room, "long", recipe)
+    part = train(dataclasses.replace(request(room, "short", recipe), minutes=1e-9))
+    assert (part.step, part.finished) == (2, False)
+    load_policy("teacher", checkpoint=str(part.folder))
+    rest = fit(room, "short", recipe)
+    assert rest.finished
+    assert losses(rest.folder) == losses(whole.folder)
+    before = (rest.folder / "model.safetensors").stat().st_mtime_ns
+    assert fit(room, "short", recipe).finished
+    assert (rest.folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_rollouts_leave_the_training_as_it_is(room, monkeypatch):
+    def harness(given):
+        np.random.rand()  # noqa: NPY002
+        torch.rand(3)
+        assert load_policy(given.policy, **given.policy_options).card.name == "teacher"
+        return SimpleNamespace(records=[SimpleNamespace(success=k == 0) for k in range(4)])
+
+    monkeypatch.setattr(rollouts, "evaluate", harness)
+    recipe = teacher_recipe(config={**TEACHER, "dropout": 0.1}, steps=6)
+    plain = fit(room, "plain", recipe)
+    asked = dataclasses.replace(request(room, "asked", recipe), rollouts=rollouts.Rollouts(every=3))
+    result = train(asked)
+    assert losses(result.folder, "success_rate") == [0.25, 0.25]
+    assert losses(result.folder) == losses(plain.folder)
+
+
+def test_what_the_user_can_mend_is_one_line(room, tmp_path):
+    with pytest.raises(VvlaError, match="needs the teacher whose features"):
+        fit(room, "x", student_recipe("align"))
+    with pytest.raises(VvlaError, match="begins from an aligned student"):
+        fit(room, "x", student_recipe("finetune"))
+    with pytest.raises(VvlaError, match="no checkpoint at"):
+        fit(room, "x", student_recipe("align"), teacher=tmp_path / "absent")
+    with pytest.raises(VvlaError, match="is a student, not a teacher"):
+        fit(room, "x", student_recipe("align"), teacher=room / "aligned")
+    longer = student_recipe("align", config={**STUDENT, "action_tokens": 4})
+    with pytest.raises(VvlaError, match="predicted actions 3, not 4"):
+        fit(room, "x", longer, teacher=room / "teacher")
+    with pytest.raises(RecordError, match="belongs to a training with another recipe"):
+        fit(room, "teacher", teacher_recipe(lr=0.5))
+    with pytest.raises(RecordError, match="there are no demonstrations"):
+        train(dataclasses.replace(request(room, "x", teacher_recipe()), data=[tmp_path]))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "card.json").write_text((room / "teacher/card.json").read_text())
+    (broken / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(VvlaError, match="truncated or no safetensors"):
+        fit(room, "x", student_recipe("align"), teacher=broken)
+    with pytest.raises(VvlaError, match="config of the recipe"):
+        fit(room, "x", teacher_recipe(config={"widht": 3}))
+    assert json.loads((room / "teacher/training/request.json").read_text())["finished"]

@@ -31,6 +31,10 @@ class PolicyError(VvlaError):
     """A policy broke its contract: wrong shape, NaN, or a card that does not fit the environment."""
 
 
+class LostPolicyError(PolicyError):
+    """A policy is gone together with what it knew of its episodes (its server stopped); another may be there soon."""
+
+
 class SimulatorError(VvlaError):
     """The simulator stack on this machine cannot run the benchmark (version, renderer)."""
 

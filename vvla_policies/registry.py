@@ -24,7 +24,8 @@ def load_policy(name: str, **options: Any) -> Policy:
     """Builds a policy.
 
     Args:
-        name: an installed policy ("random"), or the class or function to call, as "package.module:Name".
+        name: an installed policy ("random"), the class or function to call, as "package.module:Name", the address of a
+            policy that is served ("ws://host:port"), or a LeRobot checkpoint ("lerobot:PATH_OR_HUB_ID").
         **options: handed to it; those with value None are left out, so that its own defaults apply.
 
     Returns:
@@ -35,8 +36,9 @@ def load_policy(name: str, **options: Any) -> Policy:
         MissingExtraError: it needs a package that is not installed.
         PolicyError: it does not take one of the options, or is no `Policy`.
     """
+    name, first = _address(name)
     build = find(POLICIES, name, "policy")
-    given = {key: value for key, value in options.items() if value is not None}
+    given = first | {key: value for key, value in options.items() if value is not None}
     _check_options(name, build, given)
     policy = build(**given)
     if not isinstance(policy, Policy):
@@ -55,9 +57,27 @@ def find(group: str, name: str, kind: str) -> Any:
     points = [point for point in entry_points(group=group) if point.name == name]
     if points:
         return _load(points[0])
-    if ":" in name and not name.startswith("ws:"):
+    if ":" in name:
         return _load(EntryPoint(name=name, value=name, group=group))
     raise UnknownNameError(kind, name, names(group), hint=f"Your own: --{kind} package.module:Name")
+
+
+def _address(name: str) -> tuple[str, dict[str, str]]:
+    """A policy's name, and the option that the user wrote into it.
+
+    >>> _address("ws://localhost:8000")
+    ('vvla_policies.serving.client:RemotePolicy', {'url': 'ws://localhost:8000'})
+    >>> _address("lerobot:org/act_libero")
+    ('lerobot', {'checkpoint': 'org/act_libero'})
+    >>> _address("my.module:Policy")
+    ('my.module:Policy', {})
+    """
+    scheme, _, rest = name.partition(":")
+    if scheme in ("ws", "wss"):
+        return "vvla_policies.serving.client:RemotePolicy", {"url": name}
+    if scheme == "lerobot" and rest:
+        return scheme, {"checkpoint": rest}
+    return name, {}
 
 
 def _load(point: EntryPoint) -> Any:

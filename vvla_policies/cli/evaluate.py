@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ from vvla_policies.cli.console import (
     see_working_folder,
     stop,
 )
-from vvla_policies.cli.parsing import parse_options, parse_shard, parse_tasks, parse_videos, split_names
+from vvla_policies.cli.parsing import parse_policy_options, parse_shard, parse_tasks, parse_videos, split_names
 
 if TYPE_CHECKING:
     from vvla_policies.evaluation.evaluate import Request
@@ -132,7 +132,7 @@ def evaluate(
     chosen = parse_tasks(tasks)
     request = Request(
         policy=policy,
-        policy_options=_options(option or [], checkpoint=checkpoint, device=device),
+        policy_options=parse_policy_options(option or [], checkpoint=checkpoint, device=device),
         suites=tuple(split_names(suite)),
         tasks=None if chosen is None else tuple(chosen),
         episodes=episodes,
@@ -147,15 +147,6 @@ def evaluate(
         shard=parse_shard(shard),
     )
     _run(request, drawn)
-
-
-def _options(given: list[str], **named: str | None) -> dict[str, Any]:
-    """The policy's options; `--checkpoint` and `--device` are two of them that have names of their own."""
-    options = parse_options(given)
-    for name, value in named.items():
-        if value is not None and name in options:
-            fail(f"give --{name} or --option {name}=..., not both")
-    return {**options, **{name: value for name, value in named.items() if value is not None}}
 
 
 def _run(request: Request, drawn: Choice) -> None:

@@ -19,6 +19,7 @@ from vvla_policies.cli import (
     plan,
     replay,
     report,
+    serve,
     table,
     train,
     videos,
@@ -56,6 +57,7 @@ def start(
 
 app.command("eval")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
 app.command("table")(table.table)
 app.command("videos")(videos.videos)
 app.command("replay")(replay.replay)

@@ -78,6 +78,22 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
+def parse_policy_options(given: Sequence[str], **named: str | None) -> dict[str, Any]:
+    """A policy's options; those that have names of their own on the command line come by name.
+
+    Raises:
+        VvlaError: one is given both ways.
+
+    >>> parse_policy_options(["chunk=4"], checkpoint="folder", device=None)
+    {'chunk': 4, 'checkpoint': 'folder'}
+    """
+    options = parse_options(given)
+    for name, value in named.items():
+        if value is not None and name in options:
+            raise VvlaError(f"give --{name} or --option {name}=..., not both")
+    return {**options, **{name: value for name, value in named.items() if value is not None}}
+
+
 def parse_videos(text: str) -> Literal["none", "failures", "all"] | int:
     """Which episodes to draw: "none", "failures", "all" or a number per task.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vvla_policies.errors import PolicyError
+from vvla_policies.errors import LostPolicyError, PolicyError
 from vvla_policies.evaluation.boundary import Crash, attempt
 from vvla_policies.evaluation.records import EpisodeError
 from vvla_policies.observation import Observation
@@ -46,7 +46,13 @@ class PolicyHost:
         self._policy = self._build()
         self.card = self._policy.card
         self._instances: dict[int, Policy] = {}
+        self._idle = [self._policy]  # instances that no slot uses
         self._memories: dict[int, Memory] = {}
+
+    @property
+    def batched(self) -> bool:
+        """Whether the policy answers several questions in one call."""
+        return isinstance(self._policy, BatchedPolicy)
 
     def begin(self, slot: int, seed: int) -> EpisodeError | None:
         """Forgets the slot's past; returns what went wrong, if something did."""
@@ -58,18 +64,27 @@ class PolicyHost:
 
         Returns:
             For each question a checked chunk (T, 7), or what went wrong; None where a call for several episodes failed
-            and the memories can no longer be trusted: such an episode is to be run again on its own.
+            and the memories can no longer be trusted, or the policy was lost: such an episode is to be run again on
+            its own.
         """
         if not isinstance(self._policy, BatchedPolicy):
             return [_checked(attempt(functools.partial(self._act, question))) for question in questions]
         answers = attempt(lambda: self._act_batch(questions))
+        if isinstance(answers, Crash) and isinstance(answers.exception, LostPolicyError):
+            return [None] * len(questions)
         if isinstance(answers, Crash):
             return [answers.error] if len(questions) == 1 else [None] * len(questions)
         return [_checked(attempt(functools.partial(as_chunk, answer, self.card))) for answer in answers]
 
+    def end(self, slot: int) -> None:
+        """Forgets the slot; its instance is free for another."""
+        self._memories.pop(slot, None)
+        if slot in self._instances:
+            self._idle.append(self._instances.pop(slot))
+
     def close(self) -> None:
         """Closes all instances."""
-        for policy in {id(p): p for p in (self._policy, *self._instances.values())}.values():
+        for policy in (*self._idle, *self._instances.values()):
             policy.close()
 
     def _begin(self, slot: int, seed: int) -> None:
@@ -77,7 +92,7 @@ class PolicyHost:
             self._memories[slot] = self._policy.initial_memory(seed)
             return
         if slot not in self._instances:
-            self._instances[slot] = self._build() if self._instances else self._policy
+            self._instances[slot] = self._idle.pop() if self._idle else self._build()
         self._instances[slot].reset(seed)
 
     def _act(self, question: Question) -> ActionChunk:

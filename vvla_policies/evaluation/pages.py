@@ -92,4 +92,4 @@ def html(template: str, **context: Any) -> str:
     )
     inlined = {name: markupsafe.Markup((TEMPLATES / file).read_text(encoding="utf-8"))  # noqa: S704 - our own files
                for name, file in (("style", "style.css"), ("script", "script.js"))}  # fmt: skip
-    return environment.get_template(template).render(**inlined, **context)
+    return str(environment.get_template(template).render(**inlined, **context))

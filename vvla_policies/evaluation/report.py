@@ -239,7 +239,7 @@ def _curves(runs: Mapping[str, Run]) -> Iterator[dict[str, Any]]:
 
 def _limit(run: Run, suite: str, records: Sequence[EpisodeRecord]) -> int:
     """The protocol's step limit, or the longest episode where it names none."""
-    steps = run.manifest.suites[suite].protocol.get("max_steps", {}).get(suite, 0)
+    steps: int = run.manifest.suites[suite].protocol.get("max_steps", {}).get(suite, 0)
     return max(steps, *(record.steps for record in records))
 
 

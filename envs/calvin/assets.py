@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+from importlib import metadata
 from pathlib import Path
 
 from vvla_policies.envs import store
@@ -33,11 +34,20 @@ def _fill(folder: Path) -> None:
 
 
 def _primitive_source() -> str:
-    """Changes whenever the code that makes the primitive assets does."""
+    """Changes whenever the code that makes the primitive assets does, or PyBullet, whose arm they hold."""
     code = Path(__file__).parent
-    hashes = {k: v for k, v in store.file_hashes(code / "primitive").items() if k.endswith(".py")}
-    hashes["scenes.py"] = hashlib.sha256((code / "scenes.py").read_bytes()).hexdigest()
-    return f"generated {store.fingerprint_of(hashes)}"
+    shared = [code.parent / "libero" / "primitive" / f"{name}.py" for name in ("meshes", "mjcf", "paint", "rotations")]
+    files = [*sorted((code / "primitive").glob("*.py")), *shared]
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return f"generated {store.fingerprint_of({**hashes, 'pybullet': _pybullet()})}"
+
+
+def _pybullet() -> str:
+    """Its version, "" if it is not installed."""
+    try:
+        return metadata.version("pybullet")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 SETS = AssetSets("calvin", "CALVIN", _fill, lambda: _primitive_source())

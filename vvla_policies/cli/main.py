@@ -11,6 +11,7 @@ from vvla_policies.cli import (
     assets,
     compare,
     demos,
+    distill,
     doctor,
     evaluate,
     leaderboard,
@@ -57,6 +58,7 @@ def start(
 
 app.command("eval")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("distill")(distill.distill)
 app.command("serve")(serve.serve)
 app.command("table")(table.table)
 app.command("videos")(videos.videos)

@@ -68,6 +68,14 @@ class TrainRequest:
     report_to: str = "none"
     threads: int = 0
 
+    def done(self) -> bool:
+        """Whether the folder holds the finished result.
+
+        Raises:
+            RecordError: it holds that of another request.
+        """
+        return _finished(self) is not None
+
 
 @dataclass(frozen=True)
 class Trained:

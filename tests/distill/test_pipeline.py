@@ -1,0 +1,77 @@
+"""The whole way, on a suite that is no simulator: demonstrations, every stage, episodes, table."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+
+pytest.importorskip("h5py")
+pytest.importorskip("accelerate")
+pytest.importorskip("torch")
+from tests import demo_fakes
+from tests.distill.small import student_recipe, teacher_recipe
+from vvla_policies.distill import pipeline
+from vvla_policies.distill.pipeline import DistillRequest, distill, plan
+from vvla_policies.errors import RecordError
+from vvla_policies.student.stages import STAGES
+
+
+class Suite(demo_fakes.RecordedSuite):
+    """The fake suite, as if it were of LIBERO."""
+
+    benchmark = "libero"
+
+
+SUITE = Suite()
+
+
+@pytest.fixture
+def request_(tmp_path):
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    small = {"steps": 2, "save_every": 2}
+    for recipe in (teacher_recipe(**small), *(student_recipe(stage, **small) for stage in STAGES)):
+        (recipes / f"{recipe.stage}.yaml").write_text(yaml.safe_dump(recipe.to_json()))
+    return DistillRequest(
+        suites=("tests.distill.test_pipeline:SUITE",),
+        out=tmp_path / "out",
+        recipe=str(recipes),
+        expert="tests.fakes:Expert",
+        per_task=2,
+        noise=0.0,
+        episodes=2,
+        tasks=(0, 1),
+        workers=0,
+        threads=1,
+        cache=tmp_path / "cache",
+    )
+
+
+def test_from_nothing_to_a_table(request_):
+    told = []
+    text = distill(request_, told.append)
+    for name in pipeline.TEACHING:
+        assert (request_.out / name / "model.safetensors").exists()
+        assert name in text
+    assert "McNemar" in text
+    assert (request_.out / "table.md").read_text().startswith("|")
+    steps = plan(request_, told.append, lambda *_: None, lambda _: pipeline.SILENT)
+    assert all(step.done for step in steps)
+    assert pipeline.total(steps) == 0
+    told.clear()
+    assert distill(request_, told.append) == text
+    assert all(line.endswith("done already") for line in told)
+    other = dataclasses.replace(request_, changes={"teacher": {"lr": 0.5}})
+    with pytest.raises(RecordError, match="another recipe"):
+        distill(other)
+
+
+def test_a_plan_costs_nothing_and_knows_how_long(request_):
+    steps = plan(request_, print, lambda *_: None, lambda _: pipeline.SILENT)
+    assert [step.name for step in steps][:3] == ["demos", "teacher", "aligned"]
+    assert all(step.seconds and step.seconds > 0 for step in steps)
+    assert not request_.out.exists()
+    without = plan(dataclasses.replace(request_, controls=False), print, lambda *_: None, lambda _: pipeline.SILENT)
+    assert not [step for step in without if "only-ft" in step.name]

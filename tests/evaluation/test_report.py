@@ -116,6 +116,7 @@ def test_errors_and_odd_texts_are_shown_as_they_are(tmp_path):
     assert "ValueError: &lt;script&gt;alert(1)" in text
     assert "2 of 3 recorded, 1 missing" in text
     assert "After 300 steps, 2 retries." in text
+    assert "libero_goal (1 of 2 tasks)" in text
 
 
 def test_a_report_needs_episodes(tmp_path):

@@ -173,11 +173,16 @@ def _mean(scores: Mapping[str, Score]) -> float:
 def rate_cell(run: Run, score: Score) -> Cell:
     """A success rate with its interval; says so if the run holds some of the suite's tasks only."""
     e = score.estimate
-    text = f"{percent(e.rate)} [{percent(e.low)}, {percent(e.high)}]"
-    if not score.is_average:
-        tasks, whole = len({r.task for r in by_suite(run)[score.suite]}), len(run.manifest.suites[score.suite].tasks)
-        text += f" ({tasks} of {whole} tasks)" if tasks < whole else ""
+    text = f"{percent(e.rate)} [{percent(e.low)}, {percent(e.high)}]{some_tasks(run, score)}"
     return Cell(text, e.rate, hint=f"{score.successes}/{e.n}")
+
+
+def some_tasks(run: Run, score: Score) -> str:
+    """How many of a suite's tasks a run holds, "" if all."""
+    if score.is_average:
+        return ""
+    tasks, whole = len({r.task for r in by_suite(run)[score.suite]}), len(run.manifest.suites[score.suite].tasks)
+    return f" ({tasks} of {whole} tasks)" if tasks < whole else ""
 
 
 def _chains_section(conditions: Conditions, rows: Sequence[tuple[Run, Mapping[str, Score]]]) -> Section:

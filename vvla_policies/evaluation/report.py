@@ -22,7 +22,14 @@ from vvla_policies.evaluation.chains import CHAINED
 from vvla_policies.evaluation.charts import COLOURS, line_chart, success_over_steps
 from vvla_policies.evaluation.contrast_tables import finding
 from vvla_policies.evaluation.contrasts import compare
-from vvla_policies.evaluation.leaderboard import CHAIN_HEAD, chain_cells, plain_command, rate_cell, suite_title
+from vvla_policies.evaluation.leaderboard import (
+    CHAIN_HEAD,
+    chain_cells,
+    plain_command,
+    rate_cell,
+    some_tasks,
+    suite_title,
+)
 from vvla_policies.evaluation.pages import Cell, Section, html
 from vvla_policies.evaluation.records import EpisodeRecord, Run, Session
 from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, suite_scores, task_scores
@@ -121,7 +128,8 @@ def _headline(runs: Mapping[str, Run]) -> Section:
     """One run: a row for each suite; several: a row for each run, suites as columns."""
     if len(runs) == 1:
         (run,) = runs.values()
-        rows = [[Cell(_label(score.suite)), *_measures(score)] for score in suite_scores(run) if score.chain is None]
+        scores_of_suites = [score for score in suite_scores(run) if score.chain is None]
+        rows = [[Cell(_label(s.suite) + some_tasks(run, s)), *_measures(s)] for s in scores_of_suites]
         return _scored(["Suite"], rows, "Scores", level=2)
     rated = {name: [score for score in suite_scores(run) if score.chain is None] for name, run in runs.items()}
     scores = {name: {score.suite: score for score in of_run} for name, of_run in rated.items() if of_run}
@@ -306,11 +314,12 @@ def _reliability(run: Run) -> list[tuple[str, str]]:
     records, sessions = run.records, run.manifest.sessions
     steps = sum(record.steps for record in records)
     clipped = sum(record.clipped for record in records)
+    errors = sum(record.error is not None for record in records)
     stopped = sum(session.seconds is None for session in sessions)
     missing = run.manifest.planned - len(records)
     return [
         ("Episodes", f"{len(records)} of {run.manifest.planned} recorded" + (f", {missing} missing" * (missing > 0))),
-        ("Errors", f"{sum(r.error is not None for r in records)}; they count as failures"),
+        ("Errors", str(errors) + ("; they count as failures" * (errors > 0))),
         ("Retries", f"{sum(r.retries for r in records)} new starts after a worker was lost"),
         ("Step limit", f"{sum(r.truncated for r in records)} episodes ran out of steps"),
         ("Clipped actions", f"{clipped} of {steps} left [-1, 1]" + (f" ({100 * clipped / steps:.1f} %)" * (steps > 0))),

@@ -143,8 +143,8 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     trainer.add_callback(progress)
     if request.rollouts:
         facts = _facts(request, files, data, learner, Trained(request.out, 0, steps, 0.0, {}))
-        average = functools.partial(_average, trainer)
-        trainer.add_callback(RolloutCallback(request.rollouts, learner, average, request.out, facts, progress))
+        averaged = functools.partial(_average, trainer)
+        trainer.add_callback(RolloutCallback(request.rollouts, learner, averaged, request.out, facts, progress))
     note(_announcement(learner, data, steps, start))
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     result = Trained(request.out, trainer.state.global_step, steps, progress.seconds, _losses(request.out))

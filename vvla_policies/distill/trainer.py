@@ -31,7 +31,7 @@ COMPLETE, AVERAGE = "complete", "average.safetensors"
 Report = Callable[[int, dict[str, float]], None]
 
 
-class DistillTrainer(_transformers.Trainer):
+class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined]
     """A thin `Trainer`: the objective says the losses, the recipe the rest.
 
     Args:
@@ -166,7 +166,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate
     )
 
 
-class Average(_transformers.TrainerCallback):
+class Average(_transformers.TrainerCallback):  # type: ignore[name-defined]
     """A moving average of the trained weights, which starts fast: decay min(d, (1 + step) / (10 + step)).
 
     Args:
@@ -205,7 +205,7 @@ class Average(_transformers.TrainerCallback):
             save_file({name: value.contiguous() for name, value in self.weights.items()}, folder / AVERAGE)
 
 
-class _Marks(_transformers.TrainerCallback):
+class _Marks(_transformers.TrainerCallback):  # type: ignore[name-defined]
     """Marks checkpoints that are whole, so that one cut off by a kill is not resumed from."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -214,7 +214,7 @@ class _Marks(_transformers.TrainerCallback):
             Path(args.output_dir, f"checkpoint-{state.global_step}", COMPLETE).touch()
 
 
-class Progress(_transformers.TrainerCallback):
+class Progress(_transformers.TrainerCallback):  # type: ignore[name-defined]
     """Keeps the log, reports, and stops in time.
 
     Args:

@@ -51,7 +51,7 @@ class RemotePolicy(BatchedPolicy):
         steps: how many actions of each chunk are executed; default all, or 5 for a server that does not say (openpi).
         timeout: seconds an answer may take; the first one may include compilation.
         patience: seconds to go on trying to connect, at growing intervals.
-        card: what the policy is, where the server does not say; default: openpi's LIBERO observations.
+        card: what the policy is, whatever the server says; None for the server's own card, or else openpi's keys.
 
     Raises:
         PolicyError: no server, or it does not speak the protocol.
@@ -73,7 +73,7 @@ class RemotePolicy(BatchedPolicy):
         self._free.append(connection)
         self._format: Format = "vvla" if greeting.get("format") == "vvla" else "openpi"
         self._size: int | None = greeting.get("image_size", OPENPI_SIZE)
-        self.card = _with_steps(card or _card(greeting, url), None if steps is None else int(steps))
+        self.card = _with_steps(_named(card, greeting) or _card(greeting, url), None if steps is None else int(steps))
 
     def initial_memory(self, seed: int) -> RemoteMemory:
         """A fresh episode; its first request tells the server so."""
@@ -215,6 +215,12 @@ def _card(greeting: Mapping[str, Any], url: str) -> PolicyCard:
         return PolicyCard(**{**given, "image_sizes": sizes})
     except (TypeError, AttributeError, ValueError) as error:
         raise PolicyError(f"{url} sent no valid card: {error}") from error
+
+
+def _named(card: PolicyCard | None, greeting: Mapping[str, Any]) -> PolicyCard | None:
+    """The card at hand, with the chunk that the server names if it does (it knows once the weights are loaded)."""
+    chunk = greeting.get("chunk")
+    return replace(card, chunk=chunk) if card is not None and isinstance(chunk, int) else card
 
 
 def _with_steps(card: PolicyCard, steps: int | None) -> PolicyCard:

@@ -1,0 +1,46 @@
+"""`lerobot:PATH_OR_HUB_ID`, `smolvla`: policies of LeRobot's by its own code, in an environment of their own.
+
+Card (github.com/huggingface/lerobot, src/lerobot/envs/libero.py and processor/env_processor.py): the cameras that the
+checkpoint names (third-person, and one called wrist, hand or `image2`), turned by 180 degrees; the state (8,) with
+axis-angle; actions in LIBERO's relative controller units, un-normalised by the checkpoint's own processors. Chunk: the
+checkpoint's `n_action_steps`, executed whole, or one action per call where the policy reads several frames. Protocol:
+`lerobot`. No weights of others were opened by us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vvla_policies.baselines.isolated import IsolatedPolicy, libero_card
+
+SMOLVLA = "HuggingFaceVLA/smolvla_libero"
+
+
+def lerobot(
+    checkpoint: str,
+    steps: int | None = None,
+    device: str | None = None,
+    trained_on: str | None = None,
+    python: str | None = None,
+    name: str = "lerobot",
+) -> IsolatedPolicy:
+    """A policy that LeRobot has trained (ACT, Diffusion, SmolVLA ...): --policy lerobot:PATH_OR_HUB_ID.
+
+    Args:
+        checkpoint: folder (`pretrained_model`) or hub id.
+        steps: actions of a chunk that are executed; None for the checkpoint's own number.
+        device: of PyTorch; None for the first GPU if there is one.
+        trained_on: "official" or "primitive" assets, if known.
+        python: interpreter of an environment with lerobot; None to have uv make one.
+        name: in tables.
+    """
+    card = libero_card(name, checkpoint, 1, ("image", "wrist_image", "state"), protocol="lerobot")
+    arguments = {"checkpoint": checkpoint, "device": device}
+    return IsolatedPolicy(replace(card, trained_on=trained_on), "serve_lerobot.py", arguments, python, steps)
+
+
+def smolvla(
+    checkpoint: str = SMOLVLA, steps: int | None = None, device: str | None = None, python: str | None = None
+) -> IsolatedPolicy:
+    """SmolVLA (arXiv 2506.01844), fine-tuned on LIBERO, by LeRobot's code; see `lerobot`."""
+    return lerobot(checkpoint, steps, device, "official", python, "smolvla")

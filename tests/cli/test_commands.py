@@ -101,7 +101,8 @@ def test_merge_refuses_a_folder_in_use(folder):
 
 
 def test_assets_of_an_unknown_benchmark(tmp_path):
-    assert "unknown benchmark 'calvin'. Known: libero." in call("assets", "import", "calvin", tmp_path, code=1).stderr
+    said = call("assets", "import", "robocasa", tmp_path, code=1).stderr
+    assert "unknown benchmark 'robocasa'. Known: libero, calvin." in said
 
 
 def test_assets_from_a_wrong_folder(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from vvla_policies.cli import checks
 from vvla_policies.cli.checks import Finding
 from vvla_policies.cli.console import USER_ERROR, guarded, out
+from vvla_policies.envs.sets import Status
 from vvla_policies.errors import SimulatorError, VvlaError
 
 MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fail": "[bold red]FAIL[/]"}
@@ -74,22 +75,29 @@ def _renderer() -> Finding:
 
 
 def _assets() -> Iterator[Finding]:
-    from vvla_policies.envs.libero import assets
+    from vvla_policies.envs.calvin import assets as calvin
+    from vvla_policies.envs.libero import assets as libero
 
+    yield from _assets_of("LIBERO", libero.status)
+    yield from _assets_of("CALVIN", calvin.status)
+
+
+def _assets_of(benchmark: str, status: Callable[[], Sequence[Status]]) -> Iterator[Finding]:
     try:
-        found = assets.status()
+        found = status()
     except VvlaError as error:
-        yield Finding("assets", "fail", "cannot be checked", str(error))
+        yield Finding(f"{benchmark} assets", "fail", "cannot be checked", str(error))
         return
-    for status in found:
-        if status.assets is not None:
-            detail = f"{status.assets.fingerprint}, {status.assets.source}, {status.folder}"
-            yield Finding(f"{status.name} assets", "ok", detail)
-            continue
-        what, _, remedy = status.problem.rpartition("; ")
-        if what != "absent":
-            yield Finding(f"{status.name} assets", "fail", what, remedy)
-        elif status.name == "primitive":
-            yield Finding("primitive assets", "ok", "not made yet; they are made when first needed, in seconds")
-        else:
-            yield Finding(f"{status.name} assets", "note", "absent: the primitive ones are used instead", remedy)
+    yield from (_asset(f"{benchmark} {one.name}", one) for one in found)
+
+
+def _asset(name: str, status: Status) -> Finding:
+    if status.assets is not None:
+        detail = f"{status.assets.fingerprint}, {status.assets.source}, {status.folder}"
+        return Finding(name, "ok", detail)
+    what, _, remedy = status.problem.rpartition("; ")
+    if what != "absent":
+        return Finding(name, "fail", what, remedy)
+    if status.name == "primitive":
+        return Finding(name, "ok", "not made yet; they are made when first needed, in seconds")
+    return Finding(name, "note", "absent: the primitive ones are used instead", remedy)

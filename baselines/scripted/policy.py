@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from vvla_policies.baselines.scripted.calvin import expert as calvin
 from vvla_policies.baselines.scripted.geometry import Array
 from vvla_policies.baselines.scripted.motion import OPEN, Move, Progress, command, failed, follow, over
 from vvla_policies.baselines.scripted.plan import Diary, next_moves
@@ -22,6 +23,7 @@ class ScriptedMemory(Memory):
         progress: how far that move has come.
         diary: what was tried before.
         last: the last action (7,).
+        calvin: in CALVIN, all that there is to know.
     """
 
     def __init__(self, seed: int) -> None:
@@ -30,17 +32,19 @@ class ScriptedMemory(Memory):
         self.progress = Progress()
         self.diary = Diary()
         self.last: Array = np.append(np.zeros(6), OPEN)
+        self.calvin = calvin.Plan()
 
 
 class ScriptedPolicy(BatchedPolicy):
-    """An expert for LIBERO that reads the simulator's own state.
+    """An expert for LIBERO and CALVIN that reads the simulator's own state.
 
-    It looks at which goal predicates do not hold, chooses a skill that brings one about, turns it into a list of moves
-    and follows them closed loop. After each skill, and when something slips from the hand, it looks again.
+    In LIBERO it looks at which goal predicates do not hold, chooses a skill that brings one about, turns it into a list
+    of moves and follows them closed loop. After each skill, and when something slips from the hand, it looks again. In
+    CALVIN it is told the task, and does it again until it is done.
     """
 
     def __init__(self) -> None:
-        self.card = PolicyCard(name="scripted", reads=("state", "privileged"), benchmarks=("libero",))
+        self.card = PolicyCard(name="scripted", reads=("state", "privileged"), benchmarks=("libero", "calvin"))
 
     def initial_memory(self, seed: int) -> ScriptedMemory:
         """Nothing planned, nothing tried."""
@@ -57,6 +61,8 @@ def _act(obs: Observation, memory: Memory) -> ActionChunk:
     assert isinstance(memory, ScriptedMemory)
     if not obs["privileged"]:  # a made-up observation
         return np.zeros((1, 7), dtype=np.float32)
+    if obs["privileged"].get("benchmark") == "calvin":
+        return calvin.act(obs["privileged"], memory.calvin)[None].astype(np.float32)
     scene = Scene(obs)
     _advance(scene, memory)
     move = memory.moves[0] if memory.moves else Move(grip=float(memory.last[6]))

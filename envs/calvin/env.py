@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vvla_policies.envs.calvin.cameras import draw
 from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
 from vvla_policies.envs.calvin.oracle import done
+from vvla_policies.envs.calvin.privileged import look
 from vvla_policies.envs.calvin.robot import TCP
 from vvla_policies.envs.calvin.world import World
 from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
@@ -101,6 +102,10 @@ class CalvinEnv(ManipulationEnv):
         }
         obs |= {camera: draw(self.world, camera, self.settings.protocol.size(camera)) for camera in cameras}
         return obs  # type: ignore[return-value]
+
+    def privileged(self) -> dict[str, Any]:
+        """Poses, joints, contacts and the current task by name; `privileged.look` lists it."""
+        return look(self.world, self._subtasks[min(self._completed, len(self._subtasks) - 1)])
 
     def caption(self, outcome: Outcome, limit: int) -> str:
         """How far the chain is, in words for a video."""

@@ -145,6 +145,11 @@ class Robot:
         position, quat = self._bullet.getLinkState(self.body, self.links[link])[:2]
         return position, quat
 
+    @property
+    def target(self) -> Array:
+        """The pose that actions add to, (6,): position (m) and extrinsic xyz euler angles (rad)."""
+        return np.concatenate([self._target_position, self._target_rotation])
+
     def joints(self) -> list[float]:
         """The seven joints of the arm, rad."""
         return [self._bullet.getJointState(self.body, joint)[0] for joint in ARM]

@@ -1,0 +1,1 @@
+"""The scripted expert's skills for CALVIN's 34 tasks."""

@@ -1,0 +1,267 @@
+"""How each of CALVIN's tasks is done: a list of moves, worked out from one look at the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from vvla_policies.baselines.scripted.calvin.motion import CLOSED, OPEN, Array, Move
+from vvla_policies.baselines.scripted.calvin.scene import ON_TABLE, OUT_OF_SLOPE, UP_SLOPE, Scene
+
+AHEAD = np.pi / 2
+"""The tool's yaw at which the fingers open along the table."""
+LEAN, STEEP = -0.6, -0.9
+"""Pitch of a tool that reaches into the cabinet, or works on its front."""
+TRAVEL = 0.62
+"""Height at which the tool crosses the table with nothing in its way, m."""
+ABOVE = np.array([0.0, 0.0, 0.1])
+DIP = 0.005
+"""A block is gripped that far below its centre, m."""
+TURN, SHOVE = 1.35, 0.13
+LIFT = 0.12
+
+
+def moves_for(scene: Scene) -> list[Move]:
+    """The moves that do the current task, from how the world is now."""
+    task = scene.task
+    words = task.split("_")
+    if task.startswith(("rotate_", "push_")) and "block" in words:
+        skill = _turn if words[0] == "rotate" else _shove
+        return [*let_go(scene), *skill(scene, f"block_{words[1]}", words[3])]
+    if task.startswith("lift_"):
+        return [*let_go(scene), *pick(scene, f"block_{words[1]}")]
+    return SKILLS[task](scene)
+
+
+def let_go(scene: Scene) -> list[Move]:
+    """Opens the hand where it is and draws it back."""
+    pitch, yaw = float(scene.target[4]), float(scene.target[5])
+    back = scene.tool[:3] + 0.08 * _backwards(pitch, yaw)
+    back[2] = max(back[2], 0.56)
+    return [Move(scene.tool[:3], pitch, yaw, OPEN, hold=4), Move(back, pitch, yaw, OPEN)]
+
+
+def pick(scene: Scene, block: str) -> list[Move]:
+    """Grips a block and lifts it."""
+    place, yaw = scene.place(block), scene.yaw(block, AHEAD)
+    pitch = 0.0 if _lies_open(scene, block) else LEAN
+    back = _backwards(pitch, yaw)
+    grip = place - np.array([0, 0, DIP])
+    before = grip + 0.1 * back
+    lifted = grip + LIFT * back + (0 if pitch == 0.0 else np.array([0, -0.03, 0.03]))
+    return [
+        *_approach(scene, before, pitch, yaw, OPEN),
+        Move(grip, pitch, yaw, OPEN, 0.5),
+        Move(grip, pitch, yaw, CLOSED, hold=8),
+        Move(lifted, pitch, yaw, CLOSED, 0.5),
+    ]
+
+
+def _lies_open(scene: Scene, block: str) -> bool:
+    return not {"plank_link", "drawer_link"} & {*scene.touches(block)}
+
+
+def _backwards(pitch: float, yaw: float) -> Array:
+    """Out of the tool's tips, (3,)."""
+    return np.array([np.sin(pitch) * np.cos(yaw), np.sin(pitch) * np.sin(yaw), np.cos(pitch)])
+
+
+def _approach(scene: Scene, before: Array, pitch: float, yaw: float, grip: float) -> list[Move]:
+    """To a place, over everything that stands on the table."""
+    here = scene.tool[:3]
+    high = max(TRAVEL, float(before[2]))
+    over_here = np.array([here[0], min(here[1], -0.05), high])
+    over_there = np.array([before[0], min(before[1], -0.02), high])
+    return [
+        Move(over_here, float(scene.target[4]), float(scene.target[5]), grip),
+        Move(over_there, pitch, yaw, grip),
+        Move(before, pitch, yaw, grip),
+    ]
+
+
+# --- blocks on the table -----------------------------------------------------------------------------------------
+
+
+def _grip(scene: Scene, block: str, yaw: float) -> list[Move]:
+    place = scene.place(block) - np.array([0, 0, DIP])
+    return [
+        *_approach(scene, place + ABOVE, 0.0, yaw, OPEN),
+        Move(place, 0.0, yaw, OPEN, 0.5),
+        Move(place, 0.0, yaw, CLOSED, hold=8),
+    ]
+
+
+def _turn(scene: Scene, block: str, side: str) -> list[Move]:
+    yaw = scene.yaw(block, AHEAD)
+    end = yaw + (TURN if side == "left" else -TURN)
+    place = scene.place(block) - np.array([0, 0, DIP])
+    return [*_grip(scene, block, yaw), Move(place, 0.0, end, CLOSED, 0.6, hold=5), Move(place, 0.0, end, OPEN, hold=4)]
+
+
+def _shove(scene: Scene, block: str, side: str) -> list[Move]:
+    yaw = scene.yaw(block, AHEAD)
+    place = scene.place(block) - np.array([0, 0, DIP + 0.001])
+    step = SHOVE if side == "right" else -SHOVE
+    lanes = [np.array([place[0] + step, y, place[2]]) for y in (place[1], -0.05, -0.1, -0.15)]
+    end = max(lanes, key=lambda spot: _clearance(scene, block, spot) - 0.2 * abs(spot[1] - place[1]))
+    aside = np.array([place[0], end[1], place[2]])
+    return [
+        *_grip(scene, block, yaw),
+        Move(aside, 0.0, yaw, CLOSED, 0.4),
+        Move(end, 0.0, yaw, CLOSED, 0.4, hold=5),
+        Move(end, 0.0, yaw, OPEN, hold=4),
+    ]
+
+
+def _clearance(scene: Scene, block: str, spot: Array) -> float:
+    """Distance to the nearest other thing on the table."""
+    things = [*(p for p in scene.others(block) if p[1] < 0.05), scene.frame("button_link")]
+    return min(float(np.linalg.norm(spot[:2] - thing[:2])) for thing in things)
+
+
+def _push_into_drawer(scene: Scene) -> list[Move]:
+    lying = [block for block in scene.blocks if "base_link" in scene.touches(block) and scene.place(block)[1] < 0.02]
+    floor, _ = scene.drawer
+    block = min(lying or scene.blocks, key=lambda name: abs(scene.place(name)[0] - floor[0]))
+    place = scene.place(block)
+    start = np.array([place[0], place[1] + 0.065, ON_TABLE])
+    end = np.array([place[0], -0.215, ON_TABLE])
+    return [
+        *let_go(scene),
+        *_approach(scene, start + ABOVE, 0.0, AHEAD, CLOSED),
+        Move(start, 0.0, AHEAD, CLOSED, 0.5),
+        Move(end, 0.0, AHEAD, CLOSED, 0.4, hold=10),
+        Move(end + ABOVE, 0.0, AHEAD, CLOSED),
+    ]
+
+
+# --- a block in the hand -----------------------------------------------------------------------------------------
+
+
+def _put(scene: Scene, spot: Array, pitch: float, yaw: float) -> list[Move]:
+    back = _backwards(pitch, yaw)
+    before = spot + 0.1 * back
+    return [
+        *_approach(scene, before, pitch, yaw, CLOSED),
+        Move(spot, pitch, yaw, CLOSED, 0.4, hold=4),
+        Move(spot, pitch, yaw, OPEN, hold=6),
+        Move(before, pitch, yaw, OPEN, 0.5),
+    ]
+
+
+def _in_hand(scene: Scene) -> Array:
+    """Where the held block's centre is seen from the tool, (3,) along the world's axes."""
+    return scene.place(scene.held) - scene.tool[:3] if scene.held else np.array([0, 0, DIP])
+
+
+def _place_in_slider(scene: Scene) -> list[Move]:
+    middle = scene.middle_of_cabinet
+    door = scene.frame("slide_link")[0] + 0.14
+    side = -1 if door > middle else 1
+    spots = [np.array([middle + side * (0.13 + dx), 0.085, 0.462]) for dx in (0.0, 0.05, -0.05)]
+    return _put(scene, scene.free_spot(spots, scene.held), LEAN, AHEAD)
+
+
+def _place_in_drawer(scene: Scene) -> list[Move]:
+    floor, _ = scene.drawer
+    spots = [np.array([floor[0] + dx, floor[1], floor[2] + 0.03]) for dx in (0.0, 0.08, -0.08)]
+    return _put(scene, scene.free_spot(spots, scene.held), 0.0, AHEAD)
+
+
+def _stack(scene: Scene) -> list[Move]:
+    below = [
+        b for b in scene.blocks if b != scene.held and "base_link" in scene.touches(b) and scene.place(b)[1] < 0.03
+    ]
+    bottom = max(below or [b for b in scene.blocks if b != scene.held], key=lambda b: float(scene.size(b)[0]))
+    spot = scene.place(bottom) + np.array([0, 0, 0.044]) - np.array([0, 0, DIP])
+    return _put(scene, spot, 0.0, scene.yaw(bottom, AHEAD))
+
+
+def _unstack(scene: Scene) -> list[Move]:
+    top = max(scene.blocks, key=lambda b: float(scene.place(b)[2]) if _lies_open(scene, b) else 0.0)
+    return [*let_go(scene), *pick(scene, top)]
+
+
+# --- the table's parts -------------------------------------------------------------------------------------------
+
+
+def _move_slider(left: bool) -> Callable[[Scene], list[Move]]:
+    def skill(scene: Scene) -> list[Move]:
+        bar = scene.frame("slide_link") + np.array([0.14, 0, 0]) + 0.03 * UP_SLOPE + 0.069 * OUT_OF_SLOPE
+        start, end = bar.copy(), bar + np.array([-0.25 if left else 0.25, 0, 0])
+        return [
+            *let_go(scene),
+            *_approach(scene, start + ABOVE, 0.0, AHEAD, OPEN),
+            Move(start, 0.0, AHEAD, OPEN, 0.5),
+            Move(end, 0.0, AHEAD, OPEN, 0.5, hold=5),
+            Move(end + ABOVE, 0.0, AHEAD, OPEN, 0.5),
+        ]
+
+    return skill
+
+
+def _move_drawer(opens: bool) -> Callable[[Scene], list[Move]]:
+    def skill(scene: Scene) -> list[Move]:
+        frame = scene.frame("drawer_link")
+        bar = frame + np.array([0, -0.249, 0.045])
+        start = bar + np.array([0, 0.037 if opens else -0.04, 0])
+        end = start + np.array([0, -0.22 if opens else scene.joints["base__drawer"] + 0.03, 0])
+        high = np.array([start[0], min(start[1], -0.27), 0.56])
+        return [
+            *let_go(scene),
+            Move(np.array([*scene.tool[:2], TRAVEL]), 0.0, AHEAD, CLOSED),
+            Move(high, 0.0, AHEAD, CLOSED),
+            Move(start + 0.06 * ABOVE / 0.1, 0.0, AHEAD, CLOSED),
+            Move(start, 0.0, AHEAD, CLOSED, 0.5),
+            Move(end, 0.0, AHEAD, CLOSED, 0.5, hold=5),
+            Move(end + ABOVE, 0.0, AHEAD, CLOSED),
+        ]
+
+    return skill
+
+
+def _move_switch(up: bool) -> Callable[[Scene], list[Move]]:
+    def skill(scene: Scene) -> list[Move]:
+        bar = scene.frame("switch_link") + 0.008 * UP_SLOPE + 0.04 * OUT_OF_SLOPE
+        side = -1.0 if up else 1.0
+        start = bar + side * 0.045 * UP_SLOPE
+        end = start - side * 0.11 * UP_SLOPE
+        before = start + 0.1 * OUT_OF_SLOPE
+        return [
+            *let_go(scene),
+            *_approach(scene, before, STEEP, AHEAD, CLOSED),
+            Move(start, STEEP, AHEAD, CLOSED, 0.5),
+            Move(end, STEEP, AHEAD, CLOSED, 0.4, hold=5),
+            Move(end + 0.1 * OUT_OF_SLOPE, STEEP, AHEAD, CLOSED),
+        ]
+
+    return skill
+
+
+def _press_button(scene: Scene) -> list[Move]:
+    button = scene.frame("button_link")
+    top = np.array([button[0], button[1], 0.5])
+    return [
+        *let_go(scene),
+        *_approach(scene, top + ABOVE, 0.0, AHEAD, CLOSED),
+        Move(top, 0.0, AHEAD, CLOSED, 0.5),
+        Move(top - np.array([0, 0, 0.035]), 0.0, AHEAD, CLOSED, 0.4, hold=4),
+        Move(top + ABOVE, 0.0, AHEAD, CLOSED),
+    ]
+
+
+SKILLS: dict[str, Callable[[Scene], list[Move]]] = {
+    "move_slider_left": _move_slider(left=True),
+    "move_slider_right": _move_slider(left=False),
+    "open_drawer": _move_drawer(opens=True),
+    "close_drawer": _move_drawer(opens=False),
+    "place_in_slider": _place_in_slider,
+    "place_in_drawer": _place_in_drawer,
+    "push_into_drawer": _push_into_drawer,
+    "stack_block": _stack,
+    "unstack_block": _unstack,
+    "turn_on_lightbulb": _move_switch(up=True),
+    "turn_off_lightbulb": _move_switch(up=False),
+    "turn_on_led": _press_button,
+    "turn_off_led": _press_button,
+}

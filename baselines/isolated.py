@@ -103,7 +103,7 @@ class Server:
     def __init__(self, name: str, script: Path, arguments: Mapping[str, str | None], python: str | None) -> None:
         self._name = name
         self._port = _free_port()
-        command = [*_interpreter(name, python), str(script), "--port", str(self._port), "--until-stdin-closes"]
+        command = [*interpreter(name, python), str(script), "--port", str(self._port), "--until-stdin-closes"]
         for option, value in arguments.items():
             command += [f"--{option}", str(value)] if value else []
         self.log = cache_root() / "servers" / f"{name}-{self._port}.log"
@@ -139,7 +139,7 @@ class Server:
             self._process.wait()
 
     def _start(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-        env = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        env = foreign_environment()
         try:
             return subprocess.Popen(  # noqa: S603 - our own script, by the interpreter that the user named
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True
@@ -152,16 +152,25 @@ class Server:
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
 
-def _interpreter(name: str, python: str | None) -> list[str]:
-    """The beginning of the command: a given interpreter, or uv."""
+def foreign_environment() -> dict[str, str]:
+    """This process's environment variables without those that belong to its own packages."""
+    return {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+
+
+def interpreter(name: str, python: str | None) -> list[str]:
+    """The beginning of a script's command: a given interpreter, or uv, which makes the environment.
+
+    Raises:
+        PolicyError: there is no uv.
+    """
     if python is not None:
         return [python]
     beside = Path(sys.executable).with_name("uv")
     uv = shutil.which("uv") or (str(beside) if beside.is_file() else None)
     if uv is None:
         raise PolicyError(
-            f"policy '{name}' runs in an environment of its own, which uv makes; run: pip install uv, or name one that "
-            "has its packages: --option python=PATH"
+            f"'{name}' needs an environment of its own, which uv makes; run: pip install uv, or name one that has its "
+            "packages: --option python=PATH (vvla demos export: --python PATH)"
         )
     return [uv, "run", "--no-project", "--script"]
 

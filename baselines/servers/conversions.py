@@ -94,6 +94,28 @@ def camera_of(feature: str) -> str:
     return "observation/wrist_image" if wrist else "observation/image"
 
 
+def frames_of_demo(group: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """A demonstration of a LIBERO file as what a policy saw and did next, in the form of requests and replies.
+
+    The file holds what was seen *after* each action; what was done next is the action that follows it.
+
+    Args:
+        group: `data/demo_<k>` of the file, or a dictionary of arrays like it.
+
+    Returns:
+        "image", "wrist_image" uint8 (N - 1, H, W, 3), turned by 180 degrees from the renderer's; "state" float32
+        (N - 1, 8); "action" float32 (N - 1, 7), robosuite's gripper sign.
+    """
+    obs = group["obs"]
+    parts = [np.asarray(obs[name])[:-1] for name in ("ee_pos", "ee_ori", "gripper_states")]
+    return {
+        "image": np.asarray(obs["agentview_rgb"])[:-1, ::-1, ::-1],
+        "wrist_image": np.asarray(obs["eye_in_hand_rgb"])[:-1, ::-1, ::-1],
+        "state": np.concatenate(parts, axis=-1).astype(np.float32),
+        "action": np.asarray(group["actions"])[1:].astype(np.float32),
+    }
+
+
 def channels_first(image: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A picture uint8 (H, W, 3) as LeRobot reads it: float32 (1, 3, H, W) in [0, 1]."""
     return np.ascontiguousarray(np.moveaxis(np.asarray(image, np.float32) / 255.0, -1, 0)[None])

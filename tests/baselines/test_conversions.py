@@ -5,6 +5,7 @@ import pytest
 from vvla_policies.baselines.servers.conversions import (
     camera_of,
     channels_first,
+    frames_of_demo,
     gripper_from_unit,
     horizon,
     statistics_key,
@@ -93,3 +94,23 @@ def test_channels_first():
 def test_cameras_of_lerobot_policies():
     names = ["observation.images.image2", "observation.images.robot0_eye_in_hand", "observation.images.front"]
     assert [camera_of(name) for name in names] == ["observation/wrist_image"] * 2 + ["observation/image"]
+
+
+def test_frames_of_a_demonstration_are_what_was_seen_and_done_next():
+    count = 5
+    obs = {
+        "agentview_rgb": RNG.integers(0, 256, (count, 4, 6, 3), np.uint8),
+        "eye_in_hand_rgb": RNG.integers(0, 256, (count, 4, 4, 3), np.uint8),
+        "ee_pos": RNG.normal(size=(count, 3)),
+        "ee_ori": RNG.normal(size=(count, 3)),
+        "gripper_states": RNG.normal(size=(count, 2)),
+    }
+    actions = RNG.uniform(-1, 1, (count, 7))
+    frames = frames_of_demo({"obs": obs, "actions": actions})
+    assert {len(values) for values in frames.values()} == {count - 1}
+    assert np.array_equal(frames["image"][2], np.rot90(obs["agentview_rgb"][2], 2))
+    assert np.array_equal(frames["wrist_image"][0], np.rot90(obs["eye_in_hand_rgb"][0], 2))
+    # obs[t] was seen after actions[t]; what was done then is actions[t + 1]
+    np.testing.assert_allclose(frames["action"][2], actions[3], rtol=1e-6)
+    np.testing.assert_allclose(frames["state"][2, 3:6], obs["ee_ori"][2], rtol=1e-6)
+    assert frames["state"].shape == (count - 1, 8)

@@ -5,7 +5,7 @@ import pytest
 
 from vvla_policies.observation import axis_angle
 from vvla_policies.policy import PolicyCard, sample_observation
-from vvla_policies.serving.formats import actions_in, quaternion, read_request, resize_with_pad, write_request
+from vvla_policies.serving.formats import actions_in, read_request, resize_with_pad, write_request
 from vvla_policies.serving.wire import WireError
 
 OBS = {**sample_observation(PolicyCard("any"), 3), "eef_quat": np.array([0.6, 0, 0.8, 0], np.float32)}
@@ -45,12 +45,6 @@ def test_resize_as_the_published_client_does(shape):
     if shape != (1, 300):  # theirs fails there
         assert np.array_equal(resize_with_pad(image, 224), theirs.resize_with_pad(image, 224, 224))
     assert resize_with_pad(image, 224).shape == (224, 224, 3)
-
-
-@pytest.mark.parametrize("quat", [[0, 0, 0, 1], [1, 0, 0, 0], [0.5, -0.5, 0.5, -0.5], [0.1, 0.2, -0.3, -0.9]])
-def test_quaternion_is_the_inverse_of_axis_angle(quat):
-    quat = np.array(quat) / np.linalg.norm(quat)
-    np.testing.assert_allclose(quaternion(axis_angle(quat)), quat, atol=1e-6)
 
 
 def test_gripper_sign():

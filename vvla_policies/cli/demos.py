@@ -188,6 +188,29 @@ def verify(
     say(f"all {count} demonstrations succeed again, through the same states")
 
 
+@app.command()
+@guarded
+def export(
+    path: Annotated[Path, typer.Argument(help="A file of demonstrations, or a folder of such files.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="A new folder.", show_default=False)],
+    layout: Annotated[str, typer.Option("--format", help="lerobot.")] = "lerobot",
+    demos: Annotated[int | None, typer.Option(min=1, help="Only the first so many of each file.")] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Interpreter of an environment with lerobot; default: uv makes one.")
+    ] = None,
+) -> None:
+    """Write demonstrations as a LeRobot data set, by LeRobot's own code in an environment of its own.
+
+    What LeRobot trains on it is evaluated by vvla-eval --policy lerobot:FOLDER.
+    """
+    from vvla_policies.distill.demos.export import export_lerobot
+
+    if layout != "lerobot":
+        fail(f"--format '{layout}': expected lerobot")
+    written = export_lerobot(path, out_folder, demos, python, say)
+    say(f"{written} demonstrations: {out_folder}")
+
+
 def _collect(request: DemoRequest) -> None:
     """Runs under a progress display, then says what came out."""
     from vvla_policies.cli.progress import Progress

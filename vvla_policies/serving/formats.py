@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from vvla_policies.distill.conversions import quaternions
 from vvla_policies.observation import CAMERAS, KEYS, STATE_SHAPES, Image, Observation, robosuite_gripper, rotated_image
 from vvla_policies.policy import ActionChunk
 from vvla_policies.serving.wire import WireError
@@ -114,17 +115,6 @@ def resize_with_pad(image: Image, size: int) -> Image:
     return square
 
 
-def quaternion(vector: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The inverse of `axis_angle`: rotation vector (3,), rad, length up to 2 pi, to a quaternion (4,) xyzw.
-
-    >>> quaternion(np.array([0.0, 0.0, np.pi])).round(4).tolist()
-    [0.0, 0.0, 1.0, 0.0]
-    """
-    angle = float(np.linalg.norm(vector))
-    axis = np.asarray(vector, np.float64) / angle if angle > 0 else np.zeros(3)
-    return np.array([*axis * np.sin(angle / 2), np.cos(angle / 2)], np.float32)
-
-
 def _from_vvla(message: Mapping[Any, Any]) -> Observation:
     obs: dict[str, Any] = {}
     for key in KEYS:
@@ -144,7 +134,12 @@ def _from_openpi(message: Mapping[Any, Any]) -> Observation:
             obs[camera] = rotated_image(_picture(message[_PREFIX + camera], _PREFIX + camera))
     if _PREFIX + "state" in message:
         state = _numbers(message[_PREFIX + "state"], _PREFIX + "state", STATE_SHAPES["state"])
-        obs |= {"state": state, "eef_pos": state[:3], "eef_quat": quaternion(state[3:6]), "gripper_qpos": state[6:]}
+        obs |= {
+            "state": state,
+            "eef_pos": state[:3],
+            "eef_quat": quaternions(state[3:6]).astype(np.float32),
+            "gripper_qpos": state[6:],
+        }
     return obs  # type: ignore[return-value]
 
 

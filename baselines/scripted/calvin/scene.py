@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from vvla_policies.baselines.scripted.calvin.motion import Array, wrapped
+from vvla_policies.baselines.scripted.calvin.motion import Array
 
 from vvla_policies.observation import euler_xyz
 
-SCALE = 0.8
-TABLE_EDGE, TABLE_BACK = -0.17, -0.03
-"""Along y: where blocks may be on the table, m."""
-CABINET_HALF = 0.26
-DRAWER_HALF = 0.18
-ON_TABLE = 0.46
+ON_TABLE, BELOW_TABLE, ABOVE_TABLE = 0.46, 0.42, 0.48
+"""Heights of a block that lies on the table, and between which it does, m."""
+CABINET_FRONT = 0.03
+"""Along y, m."""
 UP_SLOPE, OUT_OF_SLOPE = np.array([0.0, 0.5, 0.8660254]), np.array([0.0, -0.8660254, 0.5])
 """Directions along the cabinet's front and out of it."""
 
@@ -48,12 +46,17 @@ class Scene:
         """Length, width and height of a block, (3,)."""
         return np.array(self._world["blocks"][block]["size"])
 
-    def touches(self, block: str) -> list[str]:
-        """What touches a block: blocks, links of the table, "robot", "floor"."""
-        return list(self._world["blocks"][block]["touches"])
+    def lies_in(self, block: str) -> str:
+        """Where a block is: "cabinet", "drawer" or "table" (or above it)."""
+        _, y, z = self.place(block)
+        return "cabinet" if y > CABINET_FRONT else "drawer" if z < BELOW_TABLE else "table"
+
+    def on_table(self) -> list[str]:
+        """The blocks that lie on the table itself."""
+        return [b for b in self.blocks if self.lies_in(b) == "table" and self.place(b)[2] < ABOVE_TABLE]
 
     def yaw(self, block: str, near: float | None = None) -> float:
-        """The tool's yaw that grips a block across its width, of the equal ones the nearest to the tool's (or given)."""
+        """The tool's yaw that grips a block across its width; of equal ones the nearest to the given, or to its own."""
         own = float(euler_xyz(self._world["blocks"][block]["pose"][3:])[2])
         now = float(self.target[5]) if near is None else near
         step = np.pi / 2 if np.isclose(*self.size(block)[:2]) else np.pi
@@ -82,8 +85,3 @@ class Scene:
         """Of some places the one that is farthest from all other blocks."""
         others = self.others(*without)
         return max(spots, key=lambda spot: min(float(np.linalg.norm(spot[:2] - other[:2])) for other in others))
-
-    @property
-    def tool_yaw(self) -> float:
-        """Of the target, rad."""
-        return float(wrapped(self.target[5]))

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 from vvla_policies.baselines.scripted.calvin.motion import CLOSED, OPEN, Array, Move
-from vvla_policies.baselines.scripted.calvin.scene import ON_TABLE, OUT_OF_SLOPE, UP_SLOPE, Scene
+from vvla_policies.baselines.scripted.calvin.scene import OUT_OF_SLOPE, UP_SLOPE, Scene
 
 AHEAD = np.pi / 2
 """The tool's yaw at which the fingers open along the table."""
-LEAN, STEEP = -0.6, -0.9
-"""Pitch of a tool that reaches into the cabinet, or works on its front."""
+LEANS = {"table": 0.0, "cabinet": -0.6, "drawer": -0.3}
+STEEP = -0.9
+"""Pitch of a tool that reaches for a block there, or works on the cabinet's front."""
 TRAVEL = 0.62
 """Height at which the tool crosses the table with nothing in its way, m."""
 ABOVE = np.array([0.0, 0.0, 0.1])
@@ -19,6 +20,8 @@ DIP = 0.005
 """A block is gripped that far below its centre, m."""
 TURN, SHOVE = 1.35, 0.13
 LIFT = 0.12
+FROM_WALL, OVER_EDGE = 0.08, -0.225
+"""How far from the drawer's middle a block may fall into it, and where on the way it is let go (along y), m."""
 
 
 def moves_for(scene: Scene) -> list[Move]:
@@ -44,7 +47,7 @@ def let_go(scene: Scene) -> list[Move]:
 def pick(scene: Scene, block: str) -> list[Move]:
     """Grips a block and lifts it."""
     place, yaw = scene.place(block), scene.yaw(block, AHEAD)
-    pitch = 0.0 if _lies_open(scene, block) else LEAN
+    pitch = LEANS[scene.lies_in(block)]
     back = _backwards(pitch, yaw)
     grip = place - np.array([0, 0, DIP])
     before = grip + 0.1 * back
@@ -55,10 +58,6 @@ def pick(scene: Scene, block: str) -> list[Move]:
         Move(grip, pitch, yaw, CLOSED, hold=8),
         Move(lifted, pitch, yaw, CLOSED, 0.5),
     ]
-
-
-def _lies_open(scene: Scene, block: str) -> bool:
-    return not {"plank_link", "drawer_link"} & {*scene.touches(block)}
 
 
 def _backwards(pitch: float, yaw: float) -> Array:
@@ -120,18 +119,19 @@ def _clearance(scene: Scene, block: str, spot: Array) -> float:
 
 
 def _push_into_drawer(scene: Scene) -> list[Move]:
-    lying = [block for block in scene.blocks if "base_link" in scene.touches(block) and scene.place(block)[1] < 0.02]
+    """Slides a block over the edge, well between the drawer's walls."""
     floor, _ = scene.drawer
-    block = min(lying or scene.blocks, key=lambda name: abs(scene.place(name)[0] - floor[0]))
-    place = scene.place(block)
-    start = np.array([place[0], place[1] + 0.065, ON_TABLE])
-    end = np.array([place[0], -0.215, ON_TABLE])
+    block = min(scene.on_table() or scene.blocks, key=lambda name: abs(scene.place(name)[0] - floor[0]))
+    yaw, place = scene.yaw(block, AHEAD), scene.place(block) - np.array([0, 0, DIP])
+    x = float(np.clip(place[0], floor[0] - FROM_WALL, floor[0] + FROM_WALL))
+    aside, over = np.array([x, -0.12, place[2]]), np.array([x, OVER_EDGE, place[2]])
     return [
         *let_go(scene),
-        *_approach(scene, start + ABOVE, 0.0, AHEAD, CLOSED),
-        Move(start, 0.0, AHEAD, CLOSED, 0.5),
-        Move(end, 0.0, AHEAD, CLOSED, 0.4, hold=10),
-        Move(end + ABOVE, 0.0, AHEAD, CLOSED),
+        *_grip(scene, block, yaw),
+        Move(aside, 0.0, yaw, CLOSED, 0.4),
+        Move(over, 0.0, yaw, CLOSED, 0.4, hold=4),
+        Move(over, 0.0, yaw, OPEN, hold=10),
+        Move(over + ABOVE, 0.0, yaw, OPEN),
     ]
 
 
@@ -159,7 +159,7 @@ def _place_in_slider(scene: Scene) -> list[Move]:
     door = scene.frame("slide_link")[0] + 0.14
     side = -1 if door > middle else 1
     spots = [np.array([middle + side * (0.13 + dx), 0.085, 0.462]) for dx in (0.0, 0.05, -0.05)]
-    return _put(scene, scene.free_spot(spots, scene.held), LEAN, AHEAD)
+    return _put(scene, scene.free_spot(spots, scene.held), LEANS["cabinet"], AHEAD)
 
 
 def _place_in_drawer(scene: Scene) -> list[Move]:
@@ -178,7 +178,7 @@ def _stack(scene: Scene) -> list[Move]:
 
 
 def _unstack(scene: Scene) -> list[Move]:
-    top = max(scene.blocks, key=lambda b: float(scene.place(b)[2]) if _lies_open(scene, b) else 0.0)
+    top = max(scene.blocks, key=lambda b: float(scene.place(b)[2]) if scene.lies_in(b) == "table" else 0.0)
     return [*let_go(scene), *pick(scene, top)]
 
 

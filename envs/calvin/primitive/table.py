@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vvla_policies.envs.libero.primitive import meshes, paint
 from vvla_policies.envs.libero.primitive.rotations import Vec3
@@ -74,14 +74,24 @@ def table(name: str) -> Files:
     links = [
         Link("base_link", 0.0, _base(facts, body)),
         Link("button_link", 0.153812, [_button()], (0, 0.015, 0)),
-        Link("switch_link", 0.238787, _switch(), (0, 0.05, -0.01)),
-        Link("slide_link", 1.543491, _door(doors), (0.175, 0, 0.02)),
-        Link("drawer_link", 4.231281, _drawer(doors), (0, 0.033, 0.099)),
-        Link("led_link", 0.204, [box(PLAIN, (-0.1, 0, -0.025), (0.1, 0.02, 0.025))], (0, 0.01, 0)),
+        Link("switch_link", 0.238787, _hulls(_switch()), (0, 0.05, -0.01)),
+        Link("slide_link", 1.543491, _hulls(_door(doors)), (0.175, 0, 0.02)),
+        Link("drawer_link", 4.231281, _hulls(_drawer(doors)), (0, 0.033, 0.099)),
+        Link("led_link", 0.204, _hulls([box(PLAIN, (-0.1, 0, -0.025), (0.1, 0.02, 0.025))]), (0, 0.01, 0)),
         Link("light_link", facts.bulb[1], [_bulb()], (0, 0.028, -0.035)),
-        Link("plank_link", 2.84375, [box(body, (-0.325, 0, -0.0875), (0.325, 0.025, 0.0875))], (0, 0.0125, 0)),
+        Link("plank_link", 2.84375, _hulls([_plank(body)]), (0, 0.0125, 0)),
     ]
     return model(f"calvin_table_{name}", links, _joints(facts))
+
+
+def _hulls(parts: Sequence[Part]) -> list[Part]:
+    """The same parts, colliding as hulls as in the official models: PyBullet keeps things a millimetre off those."""
+    return [replace(part, box=None) for part in parts]
+
+
+def _plank(wood: Look) -> Part:
+    """The cabinet's floor."""
+    return box(wood, (-OPENING, 0, -0.0875), (OPENING, 0.025, 0.0875))
 
 
 def _joints(facts: Table) -> list[Joint]:

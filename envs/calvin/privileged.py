@@ -27,7 +27,8 @@ def look(world: World, task: str) -> dict[str, Any]:
           angles that actions add to; "opening": distance of the fingers;
         - "blocks": name to {"pose" (7,), "size" (3,), "touches": names of what touches it};
         - "held": whether the robot touches exactly one block, its name, else "";
-        - "joints": the table's joints by name; "links": name to (7,), the table's links' frames.
+        - "joints": the table's joints by name; "ranges": their lowest and highest positions; "links": name to (7,), the
+          frames of the table's links.
     """
     seen, bullet = world.look(), world.bullet
     names = {seen.robot: "robot", **{body.uid: name for name, body in seen.blocks.items()}}
@@ -57,6 +58,7 @@ def look(world: World, task: str) -> dict[str, Any]:
         },
         "held": held[0] if len(held) == 1 else "",
         "joints": {name: world.joint(name) for name in JOINTS},
+        "ranges": {name: world.ranges[name] for name in JOINTS},
         "links": {name: _pose(frame) for name, frame in frames.items()},
     }
 

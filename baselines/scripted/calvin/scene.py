@@ -31,7 +31,9 @@ class Scene:
         self.tool: Array = world["tool"]
         self.target: Array = world["target"]
         self.held: str = world["held"]
+        self.opening: float = world["opening"]
         self.joints: Mapping[str, float] = world["joints"]
+        self.ranges: Mapping[str, tuple[float, float]] = world["ranges"]
 
     @property
     def blocks(self) -> list[str]:

@@ -20,6 +20,8 @@ DIP = 0.005
 """A block is gripped that far below its centre, m."""
 TURN, SHOVE = 1.35, 0.13
 LIFT = 0.12
+AT_HANDLE, AJAR = 0.06, 0.02
+"""So near the tool is at a handle, and fingers so near are closed, m."""
 FROM_WALL, OVER_EDGE = 0.08, -0.225
 """How far from the drawer's middle a block may fall into it, and where on the way it is let go (along y), m."""
 
@@ -37,11 +39,37 @@ def moves_for(scene: Scene) -> list[Move]:
 
 
 def let_go(scene: Scene) -> list[Move]:
-    """Opens the hand where it is and draws it back."""
+    """Opens the hand and draws it back; a door or drawer that it is still moving is moved to its end first."""
     pitch, yaw = float(scene.target[4]), float(scene.target[5])
-    back = scene.tool[:3] + 0.08 * _backwards(pitch, yaw)
+    pushed = _rest_of_the_way(scene)
+    here = scene.tool[:3] + pushed
+    back = here + 0.08 * _backwards(pitch, yaw)
     back[2] = max(back[2], 0.56)
-    return [Move(scene.tool[:3], pitch, yaw, OPEN, hold=4), Move(back, pitch, yaw, OPEN)]
+    grip = CLOSED if scene.opening < AJAR else OPEN
+    last = [Move(here, pitch, yaw, grip, 0.5, hold=4)] if pushed.any() else [Move(here, pitch, yaw, OPEN, hold=4)]
+    return [*last, Move(back, pitch, yaw, grip if pushed.any() else OPEN)]
+
+
+def _rest_of_the_way(scene: Scene) -> Array:
+    """How the tool goes on from the handle that it is at, to the end of the joint that is nearer; (3,)."""
+    handles = (("base__slide", slider_handle(scene), [-1, 0, 0]), ("base__drawer", drawer_handle(scene), [0, -1, 0]))
+    for joint, handle, axis in handles:
+        if np.linalg.norm(scene.tool[:3] - handle) < AT_HANDLE:
+            low, high = scene.ranges[joint]
+            end = low if scene.joints[joint] < (low + high) / 2 else high
+            left = end - scene.joints[joint]
+            return np.array(axis) * (left + np.sign(left) * 0.01)
+    return np.zeros(3)
+
+
+def slider_handle(scene: Scene) -> Array:
+    """Where the tool moves the sliding door, (3,)."""
+    return scene.frame("slide_link") + np.array([0.14, 0, 0]) + 0.03 * UP_SLOPE + 0.069 * OUT_OF_SLOPE
+
+
+def drawer_handle(scene: Scene) -> Array:
+    """Middle of the drawer's handle, (3,)."""
+    return scene.frame("drawer_link") + np.array([0, -0.249, 0.045])
 
 
 def pick(scene: Scene, block: str) -> list[Move]:
@@ -169,10 +197,9 @@ def _place_in_drawer(scene: Scene) -> list[Move]:
 
 
 def _stack(scene: Scene) -> list[Move]:
-    below = [
-        b for b in scene.blocks if b != scene.held and "base_link" in scene.touches(b) and scene.place(b)[1] < 0.03
-    ]
-    bottom = max(below or [b for b in scene.blocks if b != scene.held], key=lambda b: float(scene.size(b)[0]))
+    others = [block for block in scene.blocks if block != scene.held]
+    below = [block for block in others if block in scene.on_table()]
+    bottom = max(below or others, key=lambda block: float(scene.size(block)[0]))
     spot = scene.place(bottom) + np.array([0, 0, 0.044]) - np.array([0, 0, DIP])
     return _put(scene, spot, 0.0, scene.yaw(bottom, AHEAD))
 
@@ -187,8 +214,8 @@ def _unstack(scene: Scene) -> list[Move]:
 
 def _move_slider(left: bool) -> Callable[[Scene], list[Move]]:
     def skill(scene: Scene) -> list[Move]:
-        bar = scene.frame("slide_link") + np.array([0.14, 0, 0]) + 0.03 * UP_SLOPE + 0.069 * OUT_OF_SLOPE
-        start, end = bar.copy(), bar + np.array([-0.25 if left else 0.25, 0, 0])
+        start = slider_handle(scene)
+        end = start + np.array([-0.25 if left else 0.25, 0, 0])
         return [
             *let_go(scene),
             *_approach(scene, start + ABOVE, 0.0, AHEAD, OPEN),
@@ -202,9 +229,7 @@ def _move_slider(left: bool) -> Callable[[Scene], list[Move]]:
 
 def _move_drawer(opens: bool) -> Callable[[Scene], list[Move]]:
     def skill(scene: Scene) -> list[Move]:
-        frame = scene.frame("drawer_link")
-        bar = frame + np.array([0, -0.249, 0.045])
-        start = bar + np.array([0, 0.037 if opens else -0.04, 0])
+        start = drawer_handle(scene) + np.array([0, 0.037 if opens else -0.04, 0])
         end = start + np.array([0, -0.22 if opens else scene.joints["base__drawer"] + 0.03, 0])
         high = np.array([start[0], min(start[1], -0.27), 0.56])
         return [

@@ -163,13 +163,14 @@ def _pushing_pose(scene: Scene, joint: str, goal: float, at: Array, outward: Arr
     boxes = Boxes.together([scene.shape(part) for part in still]).near(at, 0.5)
     options = []
     sideways = float(np.arctan2(outward[1], outward[0])) + np.pi / 2
-    for k, lean in enumerate((0.0, 0.2, 0.4, 0.6, 0.8)):
-        rot = gripper.stance(gripper.nearest_stance(sideways), lean * np.cross(UP, outward))
+    for closing, lean in product(gripper.stances(sideways), (0.0, 0.2, 0.4, 0.6, 0.8)):
+        rot = gripper.stance(closing, lean * np.cross(UP, outward))
         pose = Pose(at + 0.011 * outward, rot)
         end = _dragged(scene, joint, pose, goal)
         bumps = float(np.clip(0.006 - boxes.distance(end.point(gripper.HAND)), 0, None).sum())
         bumps += float(np.clip(FOREARM - boxes.distance(end.point(WRIST)), 0, None).sum())
-        options.append((10 * bumps + 0.05 * lean, k, pose))
+        hard = scene.arm.strain(pose) + 0.02 * angle_between(rot, scene.grip.rot)
+        options.append((10 * bumps + 0.05 * lean + hard, len(options), pose))
     return min(options, key=lambda option: option[:2])[2]
 
 

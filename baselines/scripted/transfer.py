@@ -146,13 +146,13 @@ def _release(scene: Scene, name: str, target: str) -> Pose:
     def harm(option: Release) -> float:
         lying = stood(scene, boxes, option.lying, points, middle[2] + half[2])
         outside = max(0.0, float(lying.pos[2] - middle[2] - half[2]) + INSIDE) if half[2] > FLAT else 0.0
-        return placing_harm(lying @ held.inverse(), lying, points, boxes) + 20 * outside
+        return 3 * placing_harm(lying @ held.inverse(), lying, points, boxes) + 20 * outside
 
     options = []
     for k, (dx, dy, spin) in enumerate(_offsets(scene, name, target, half)):
         lying = Pose(middle + np.array([dx, dy, 0.0]), turn(UP, spin) @ scene.grip.rot @ held.rot)
         options.append(Release(lying, 0.0005 * k + 0.03 * abs(spin)))
-    lying = cheapest(options, effort, harm).lying
+    lying = cheapest(options, effort, harm, patience=len(options)).lying
     return stood(scene, boxes, lying, points, middle[2] + half[2]) @ held.inverse()
 
 

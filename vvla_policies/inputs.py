@@ -48,7 +48,8 @@ class Inputs:
     @property
     def reads(self) -> tuple[str, ...]:
         """The observation keys behind these inputs (`PolicyCard.reads`)."""
-        return ("image", "wrist_image", "eef_pos", "eef_quat", "gripper_qpos", "gripper_command")
+        gripper = "gripper_command" if self.gripper == "one_hot" else "gripper_qpos"
+        return ("image", "wrist_image", "eef_pos", "eef_quat", gripper)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card; `Inputs(**data)` is its inverse."""

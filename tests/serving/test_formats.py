@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vvla_policies.inputs import SEER_INPUTS, VITA_INPUTS, proprioception
 from vvla_policies.observation import axis_angle
 from vvla_policies.policy import PolicyCard, sample_observation
 from vvla_policies.serving.formats import actions_in, read_request, resize_with_pad, write_request
@@ -32,6 +33,13 @@ def test_openpi_keys_and_back():
         assert np.array_equal(query.observation[key], obs[key]), key
     np.testing.assert_allclose(query.observation["eef_quat"], OBS["eef_quat"], atol=1e-6)
     assert "joint_pos" not in query.observation
+
+
+def test_openpi_keys_hold_what_teacher_and_student_read_on_libero():
+    obs = read_request(write_request(OBS, "", "openpi")).observation
+    for inputs in (SEER_INPUTS["libero"], VITA_INPUTS["libero"]):
+        assert set(inputs.reads) <= set(obs)
+        assert proprioception(obs, inputs).shape == (8,)
 
 
 def test_pictures_are_brought_to_openpis_size():

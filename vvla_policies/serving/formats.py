@@ -109,9 +109,8 @@ def resize_with_pad(image: Image, size: int) -> Image:
     high, wide = max(1, int(height / ratio)), max(1, int(width / ratio))
     square = np.zeros((size, size, 3), np.uint8)
     top, left = (size - high) // 2, (size - wide) // 2
-    square[top : top + high, left : left + wide] = Pillow.fromarray(image).resize(
-        (wide, high), Pillow.Resampling.BILINEAR
-    )
+    resized = Pillow.fromarray(image).resize((wide, high), Pillow.Resampling.BILINEAR)
+    square[top : top + high, left : left + wide] = np.asarray(resized)
     return square
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vvla_policies.distill.recipe import Recipe
+from vvla_policies.distill.truths import GRIPPER, Truths
 from vvla_policies.student.config import intern_vit, qwen2
 
 TASKS = ("open_the_drawer", "close_the_door")
@@ -70,3 +72,28 @@ def teacher_recipe(**changes: Any) -> Recipe:
 
 def student_recipe(stage: str, **changes: Any) -> Recipe:
     return Recipe(**{"stage": stage, "preset": "vita-mini", "config": STUDENT, "arm_loss": "mae", **BRIEF, **changes})
+
+
+THINGS = ("plate_1", "akita_black_bowl_1", "akita_black_bowl_2", "wooden_cabinet_1", GRIPPER)
+CATEGORIES = ("plate", "akita_black_bowl", "akita_black_bowl", "wooden_cabinet", GRIPPER)
+
+
+def truths() -> Truths:
+    points = np.full((2, len(THINGS), 2, 2), np.nan, dtype=np.float32)
+    points[:, 0, 0] = 0.5, 0.25
+    points[:, 1, 0] = 0.0, 0.99
+    points[:, 0, 1] = 0.75, 0.5
+    openness = np.array([[0.0], [0.95]], dtype=np.float32)
+    joints = ("wooden_cabinet_1_top_level",)
+    return Truths(THINGS, CATEGORIES, points, np.array([-1, 1]), joints, openness, ("akita_black_bowl_1", "plate_1"))
+
+
+def long_truths() -> Truths:
+    """For more frames than any file of the tests has."""
+    short = truths()
+    return replace(
+        short,
+        points=short.points.repeat(50, axis=0),
+        held=short.held.repeat(50),
+        openness=short.openness.repeat(50, axis=0),
+    )

@@ -1,24 +1,24 @@
 """Questions and answers agree with the truths they are made of."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
+import torch
 
+from tests.distill.small import long_truths, make_demos, truths
+from tests.student.small import layout, tiny_student
+from vvla_policies.distill.batches import CachedWindows, Reading
+from vvla_policies.distill.cache import cached
+from vvla_policies.distill.data import Windows
+from vvla_policies.distill.demos.inspection import find_files
+from vvla_policies.distill.lessons import Lessons
+from vvla_policies.distill.objectives import PretrainObjective
 from vvla_policies.distill.questions import NOTHING, NOWHERE, PLACES, Examiner, Question
-from vvla_policies.distill.truths import GRIPPER, Truths
+from vvla_policies.inputs import Inputs
 from vvla_policies.student.config import get_preset
-from vvla_policies.student.tokens import IMAGE, ChatLayout, instruction_tokenizer
-
-THINGS = ("plate_1", "akita_black_bowl_1", "akita_black_bowl_2", "wooden_cabinet_1", GRIPPER)
-CATEGORIES = ("plate", "akita_black_bowl", "akita_black_bowl", "wooden_cabinet", GRIPPER)
-
-
-def truths() -> Truths:
-    points = np.full((2, len(THINGS), 2, 2), np.nan, dtype=np.float32)
-    points[:, 0, 0] = 0.5, 0.25
-    points[:, 1, 0] = 0.0, 0.99
-    points[:, 0, 1] = 0.75, 0.5
-    openness = np.array([[0.0], [0.95]], dtype=np.float32)
-    joints = ("wooden_cabinet_1_top_level",)
-    return Truths(THINGS, CATEGORIES, points, np.array([-1, 1]), joints, openness, ("akita_black_bowl_1", "plate_1"))
+from vvla_policies.student.stages import set_stage
+from vvla_policies.student.tokens import IMAGE, PAD, ChatLayout, instruction_tokenizer
 
 
 def asked(frame: int) -> dict[str, set[str]]:
@@ -67,3 +67,41 @@ def test_a_lesson_asks_for_the_answers_alone() -> None:
     assert ids.count(IMAGE) == 2 * config.visual_tokens
     words = tokenizer.decode([token for token, is_said in zip(ids, said, strict=True) if is_said])
     assert words == " 32 16<|im_end|> nothing<|im_end|>"
+
+
+def test_lessons_of_a_batch_depend_on_its_items_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
+    monkeypatch.setattr("vvla_policies.distill.lessons.read_truths", lambda *_: long_truths())
+    config = get_preset("vita-mini")
+    layout = ChatLayout(instruction_tokenizer(), config)
+    windows = CachedWindows(files, Windows(), [Reading(Inputs(size=28))])
+    windows.lessons = Lessons(files, windows, layout, count=3, seed=0)
+    both = windows.__getitems__([(0, 3), (1, 17)])
+    alone = windows.__getitems__([(1, 17)])
+    length = alone["ids"].shape[1]
+    assert np.array_equal(both["ids"][1, :length], alone["ids"][0])
+    assert (both["ids"][1, length:] == PAD).all()
+    assert np.array_equal(both["said"][1, :length], alone["said"][0])
+    assert not np.array_equal(windows.__getitems__([(2, 17)])["ids"][0], alone["ids"][0])  # other epochs ask anew
+    again = Lessons(files, windows, layout, count=3, seed=0)  # the truths are read from the cache now
+    assert np.array_equal(again(np.array([[1, 17]]))["ids"], alone["ids"])
+
+
+def test_the_language_model_learns_to_answer() -> None:
+    torch.manual_seed(0)
+    student = tiny_student()
+    set_stage(student, "pretrain")
+    ids, said = layout(student.config).lesson([("where is the plate", "32 16")])
+    batch = {
+        "ids": torch.tensor([ids]),
+        "said": torch.tensor([said]),
+        "pictures": torch.randint(0, 255, (1, 1, 2, 28, 28, 3), dtype=torch.uint8),
+    }
+    objective = PretrainObjective(student.train())
+    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=3e-3)
+    for _ in range(60):
+        losses = objective(batch)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+    assert losses["right"] == 1

@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("h5py")
 pytest.importorskip("accelerate")
 torch = pytest.importorskip("torch")
-from tests.distill.small import STUDENT, TEACHER, make_demos, student_recipe, teacher_recipe  # noqa: E402
+from tests.distill.small import STUDENT, TEACHER, long_truths, make_demos, student_recipe, teacher_recipe  # noqa: E402
 from vvla_policies import load_policy  # noqa: E402
 from vvla_policies.distill import networks, rollouts  # noqa: E402
 from vvla_policies.distill.networks import Sources  # noqa: E402
@@ -73,7 +73,8 @@ def test_a_teacher_learns_and_acts(room):
 
 
 @pytest.mark.parametrize(("stage", "trains"), [*((stage, "") for stage in STAGES), ("align", "scratch")])
-def test_a_stage_trains_its_parameters_and_learns(room, stage, trains):
+def test_a_stage_trains_its_parameters_and_learns(room, stage, trains, monkeypatch):
+    monkeypatch.setattr("vvla_policies.distill.lessons.read_truths", lambda *_: long_truths())
     given = sources_of(stage, room)
     config = {} if "init" in given else STUDENT
     recipe = student_recipe(
@@ -82,10 +83,8 @@ def test_a_stage_trains_its_parameters_and_learns(room, stage, trains):
     before = networks.open_student(recipe, Sources(**{name: str(path) for name, path in given.items()})).network
     result = fit(room, f"{stage}{trains}", recipe, **given)
     told = losses(result.folder)
-    if stage in (
-        "align",
-        "scratch",
-    ):  # so small a language model, frozen or not, hardly moves in so few steps otherwise
+    # so small a language model, frozen or not, hardly moves in so few steps otherwise
+    if stage in ("pretrain", "align", "scratch"):
         assert told[-1] < 0.95 * told[0], told
     stored = read_tensors(result.folder)
     changed = {name for name, value in before.state_dict().items() if not torch.equal(value, stored[name])}

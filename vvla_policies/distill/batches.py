@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
     Attributes:
         instructions: the different ones, sorted; "task" in a batch counts in them.
         extra: further arrays, one row for each item, that batches hold by these names.
+        lessons: further entries of a batch, made anew from its (epoch, item) pairs, int64 (B, 2); None for none.
         seconds: spent gathering so far.
 
     Raises:
@@ -79,6 +80,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
     ) -> None:
         self.windows, self.readings, self.spacing, self.seed = windows, tuple(readings), spacing, seed
         self.extra: dict[str, NDArray[Any]] = {}
+        self.lessons: Callable[[NDArray[np.int64]], Batch] | None = None
         self.seconds = 0.0
         self.instructions = sorted({file.instruction for file in files})
         self._files = tuple(files)
@@ -112,6 +114,13 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             file.demos[int(np.searchsorted(starts, row[0]))],
             int(self._frame(np.array([number]))[0]),
         )
+
+    def rows(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where items (n) are: (n, 2), the number of the file and the row in its arrays."""
+        start = self._demos[np.searchsorted(self._ends, index, side="right"), 0]
+        frame = start + self._frame(index)
+        owner = np.searchsorted(self._first, frame, side="right") - 1
+        return np.stack([owner, frame - self._first[owner]], axis=1)
 
     def with_readings(self, readings: Sequence[Reading]) -> CachedWindows:
         """The same windows, seen by other networks."""
@@ -149,7 +158,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             "state" float32 (B, history, 8), and with `ahead` "pictures_ahead" of the pictures' shape;
             "ahead_valid" bool (B, history), False where there is no such picture or frame;
             "actions" float32 (B, history, future, 7), gripper +1 open; [b, h, k] is executed k steps after frame h;
-            "actions_valid" bool (B, history, future); "task" int64 (B,), "index" int64 (B,); and `extra`.
+            "actions_valid" bool (B, history, future); "task" int64 (B,), "index" int64 (B,);
+            `extra`, and what `lessons` makes.
         """
         began = time.perf_counter()
         pairs = np.array([n if isinstance(n, tuple) else (0, n) for n in numbers], dtype=np.int64)
@@ -165,6 +175,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             batch |= self._read(reading, frames, start, length, rng)
         batch |= self._labels(frames, start, length)
         batch |= {name: rows[index] for name, rows in self.extra.items()}
+        batch |= self.lessons(pairs) if self.lessons else {}
         self.seconds += time.perf_counter() - began
         return batch
 

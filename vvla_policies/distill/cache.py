@@ -78,7 +78,7 @@ class CachedFile:
             numbers = self.numbers()
             each = (cast("Observation", {key: numbers[key][k] for key in STATES}) for k in range(sum(self.lengths)))
             rows = [proprioception(obs, inputs) for obs in each]
-            _write(path, lambda work: np.save(work, np.stack(rows)))
+            make_whole(path, lambda work: np.save(work, np.stack(rows)))
         states: NDArray[np.float32] = np.load(path)
         return states
 
@@ -91,7 +91,7 @@ class CachedFile:
         view = Inputs(size=self.stored_size(inputs), raw=inputs.raw)
         path = self.folder / f"pictures-{view.size}{'-raw' if view.raw else ''}.npy"
         if not path.exists():
-            _write(path, lambda work: self._draw(work, view))
+            make_whole(path, lambda work: self._draw(work, view))
         mapped: NDArray[np.uint8] = np.load(path, mmap_mode="r")
         return mapped
 
@@ -175,7 +175,7 @@ def _unpack(path: Path, folder: Path) -> None:
         np.savez(work / NUMBERS, **joined)  # type: ignore[arg-type]
         (work / INDEX).write_text(json.dumps(index))
 
-    _write(folder, fill)
+    make_whole(folder, fill)
 
 
 def _numbers(group: Any) -> dict[str, NDArray[Any]]:
@@ -185,7 +185,7 @@ def _numbers(group: Any) -> dict[str, NDArray[Any]]:
     return {**states, "actions": actions, "disturbed": disturbed}
 
 
-def _write(path: Path, fill: Callable[[Path], None]) -> None:
+def make_whole(path: Path, fill: Callable[[Path], None]) -> None:
     """Makes a file or folder under a temporary name and moves it into place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

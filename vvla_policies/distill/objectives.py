@@ -56,6 +56,26 @@ class TeacherObjective(nn.Module):
         return foresight_loss(self.network.imagine(features), ahead, self.network.config.patch, valid)
 
 
+class PretrainObjective(nn.Module):
+    """Before all stages: the language model answers questions about pictures.
+
+    Args:
+        student: the network, with what is trained marked.
+    """
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.network = student
+
+    def forward(self, batch: dict[str, Tensor]) -> Losses:
+        """Scalars: "loss", the cross-entropy of the answers' tokens, and "right", the share that would be said."""
+        logits = self.network.speak(batch["ids"], batch["pictures"][:, -1])[:, :-1]
+        asked = batch["said"][:, 1:]
+        found, wanted = logits[asked].float(), batch["ids"][:, 1:][asked]
+        right = (found.argmax(dim=-1) == wanted).float().mean()
+        return {"loss": nn.functional.cross_entropy(found, wanted), "right": right}
+
+
 class StudentObjective(nn.Module):
     """A student's forward pass over a batch; the base of both stages.
 

@@ -4,6 +4,7 @@
 |---|---|
 | `demos/` | demonstrations |
 | `teacher/` | Seer, from demonstrations |
+| `pretrained/` | the student's vision-language model, where its preset has none: questions about pictures |
 | `aligned/` | stage 1: the teacher's features |
 | `student/` | stage 2: actions |
 | `only-ft/`, `freeze-vlm/` | the controls |
@@ -24,7 +25,7 @@ from vvla_policies.distill.demos.collect import DemoRequest, collect, files_of
 from vvla_policies.distill.demos.files import episodes_in
 from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pace import seconds_per_window
-from vvla_policies.distill.recipe import Recipe, changed, load_recipe
+from vvla_policies.distill.recipe import Recipe, changed, load_recipe, recipe_names
 from vvla_policies.distill.train import Line, Note, TrainRequest, train
 from vvla_policies.evaluation.contrast_tables import render as render_contrasts
 from vvla_policies.evaluation.contrasts import compare
@@ -40,12 +41,15 @@ SECONDS_PER_DEMO, SECONDS_PER_EPISODE = 24.0, 20.0
 Teaching = dict[str, tuple[str, dict[str, str]]]
 TEACHING: Teaching = {
     "teacher": ("teacher", {}),
-    "aligned": ("align", {"teacher": "teacher"}),
+    "pretrained": ("pretrain", {}),
+    "aligned": ("align", {"teacher": "teacher", "init": "pretrained"}),
     "student": ("finetune", {"init": "aligned"}),
-    "only-ft": ("only-ft", {"teacher": "teacher"}),
+    "only-ft": ("only-ft", {"teacher": "teacher", "init": "pretrained"}),
     "freeze-vlm": ("freeze-vlm", {"init": "aligned"}),
 }
-"""Folder to its stage and the folders that it begins from."""
+"""Folder to its stage and the folders that it begins from, as far as they are made."""
+UNABLE = ("pretrained",)
+"""Folders of networks that do not act yet."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def plan(request: DistillRequest, note: Note, line: Line, reporter: Callable[[st
     """
     steps = [] if request.data else [_demos(request, reporter)]
     steps += [_training(request, name, note, line) for name in _taught(request)]
-    return steps + [_evaluation(request, name, reporter) for name in _taught(request)]
+    return steps + [_evaluation(request, name, reporter) for name in _evaluated(request)]
 
 
 def distill(
@@ -146,7 +150,7 @@ def distill(
         note(f"{number}. {step.name}: {'done already' if step.done else step.what}")
         if not step.done:
             step.run()
-    runs = {name: _run(request, name, SILENT) for name in _taught(request)}
+    runs = {name: _run(request, name, SILENT) for name in _evaluated(request)}
     request.out.joinpath("table.md").write_text(table(runs, "markdown"), encoding="utf-8")
     return table(runs)
 
@@ -157,7 +161,18 @@ def table(runs: Mapping[str, Run], form: Any = "terminal") -> str:
 
 
 def _taught(request: DistillRequest) -> list[str]:
-    return [name for name in TEACHING if request.controls or name not in ("only-ft", "freeze-vlm")]
+    left_out = set() if request.controls else {"only-ft", "freeze-vlm"}
+    left_out |= set() if _has_recipe(request, "pretrain") else {"pretrained"}
+    return [name for name in TEACHING if name not in left_out]
+
+
+def _evaluated(request: DistillRequest) -> list[str]:
+    return [name for name in _taught(request) if name not in UNABLE]
+
+
+def _has_recipe(request: DistillRequest, stage: str) -> bool:
+    folder = Path(request.recipe)
+    return (folder / f"{stage}.yaml").exists() if folder.is_dir() else request.recipe in recipe_names(stage)
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -184,9 +199,10 @@ def _demos(request: DistillRequest, reporter: Callable[[str], Reporter]) -> Step
 def _training(request: DistillRequest, name: str, note: Note, line: Line) -> Step:
     stage, begins = TEACHING[name]
     recipe = recipe_of(request, stage)
-    given = {source: str(request.out / folder) for source, folder in begins.items()}
+    made = _taught(request)
+    given = {source: str(request.out / folder) for source, folder in begins.items() if folder in made}
     if given.get("init"):
-        recipe = replace(recipe, config={})  # the aligned student's
+        recipe = replace(recipe, config={})  # that of the network it begins from
     wanted = TrainRequest(
         recipe=recipe,
         data=request.data or (request.out / "demos",),

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from vvla_policies.distill.conversions import Alignment
 from vvla_policies.errors import UnknownNameError, VvlaError
 
-Stage = Literal["teacher", "align", "finetune", "only-ft", "freeze-vlm", "scratch"]
+Stage = Literal["teacher", "pretrain", "align", "finetune", "only-ft", "freeze-vlm", "scratch"]
 ArmLoss = Literal["mae", "smooth_l1", "mse"]
 AlignLoss = Literal["mse", "l2"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -69,6 +69,7 @@ class Recipe:
         ema: decay of the weights' moving average, which is what is saved then; 0 for none.
         bf16: compute in bfloat16 where it is safe (autocast).
         seed: of weights, order and shifts.
+        questions: about each picture, of the stage "pretrain".
         arm_loss: "mae" is the paper's for the student, "smooth_l1" the released code's and Seer's.
         gripper_weight: of the gripper's cross-entropy.
         foresight_weight: of the teacher's foresight; 0 leaves it out.
@@ -115,6 +116,7 @@ class Recipe:
     ema: float = 0.0
     bf16: bool = False
     seed: int = 42
+    questions: int = 6
     arm_loss: ArmLoss = "smooth_l1"
     gripper_weight: float = 0.01
     foresight_weight: float = 0.1

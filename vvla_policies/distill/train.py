@@ -26,18 +26,20 @@ from vvla_policies.distill.cache import CachedFile, cached
 from vvla_policies.distill.data import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
+from vvla_policies.distill.lessons import Lessons
 from vvla_policies.distill.networks import Learner, Sources
-from vvla_policies.distill.objectives import ActionObjective, AlignObjective, TeacherObjective
+from vvla_policies.distill.objectives import ActionObjective, AlignObjective, PretrainObjective, TeacherObjective
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
 from vvla_policies.envs.store import cache_root
 from vvla_policies.errors import RecordError
 from vvla_policies.student.network import Student
+from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
-LOSSES = ("loss", "arm", "gripper", "foresight", "eval_loss")
+LOSSES = ("loss", "arm", "gripper", "foresight", "right", "eval_loss")
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,11 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     learner = (networks.open_teacher if recipe.stage == "teacher" else networks.open_student)(recipe, request.sources)
     target = networks.open_target(request.sources, learner) if recipe.stage == "align" else None
     data, held_out = _windows(recipe, files, learner, target)
-    if target and not recipe.shift_teacher:
-        for windows in (data, held_out):
-            if windows is not None:
-                windows.extra["features"] = cached_features(windows, target, _cache(request), note)
+    for windows in filter(None, (data, held_out)):
+        if target and not recipe.shift_teacher:
+            windows.extra["features"] = cached_features(windows, target, _cache(request), note)
+        if recipe.stage == "pretrain":
+            windows.lessons = _lessons(recipe, files, windows, learner)
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
@@ -209,6 +212,13 @@ def _windows(
     return data, read((0, 0), left) if any(left.values()) else None
 
 
+def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:
+    assert isinstance(learner.network, Student)
+    config = learner.network.config
+    layout = ChatLayout(load_tokenizer(config.tokenizer), config)
+    return Lessons(files, windows, layout, recipe.questions, recipe.seed)
+
+
 def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[int, int]:
     """The same share of the teacher's pictures."""
     factor = target.inputs.size / learner.inputs.size
@@ -222,6 +232,8 @@ def _objective(
     if isinstance(network, Seer):
         return TeacherObjective(network, recipe, instructions)
     assert isinstance(network, Student)
+    if recipe.stage == "pretrain":
+        return PretrainObjective(network)
     if target is None:
         return ActionObjective(network, recipe, instructions, learner.history)
     seer = target.network if recipe.shift_teacher else None

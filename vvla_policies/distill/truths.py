@@ -8,6 +8,7 @@ milliseconds.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ class Truths:
     interest: tuple[str, ...]
 
 
-def read_truths(path: Path) -> Truths:
+def read_truths(path: Path, demos: Sequence[str] | None = None) -> Truths:
     """Looks into every frame of a file, its demonstrations one after the other.
 
     Frame t of a file was seen after its action t, in the state before action t + 1; the last one takes the state before
@@ -66,6 +67,7 @@ def read_truths(path: Path) -> Truths:
 
     Args:
         path: a file of demonstrations of a LIBERO task, ours or official.
+        demos: names of its groups; None for all.
 
     Raises:
         RecordError: its task, or the assets that it was made with, are not here.
@@ -75,7 +77,7 @@ def read_truths(path: Path) -> Truths:
         env = _environment(path, dict(data.attrs))
         try:
             look = _Look(env)
-            for name in demo_names(data):
+            for name in demos or demo_names(data):
                 look.add(data[name], path)
             return look.truths()
         finally:

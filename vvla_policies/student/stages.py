@@ -1,6 +1,6 @@
 """Which parameters each stage of distillation trains, by name (VITA-VLA, arXiv 2510.09607).
 
-Frozen at every stage but the last: vision tower and projector.
+Frozen at every stage but the first and the last: vision tower and projector.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ LANGUAGE = ("language.",)
 PERCEPTION = ("vision.", "projector.")
 
 STAGES: dict[str, tuple[str, ...]] = {
+    "pretrain": LANGUAGE + PERCEPTION,
     "align": INTERFACE,
     "finetune": INTERFACE + DECODER + LANGUAGE,
     "only-ft": INTERFACE + DECODER + LANGUAGE,
@@ -23,6 +24,7 @@ STAGES: dict[str, tuple[str, ...]] = {
 }
 """Stage to the prefixes of what it trains.
 
+`pretrain` makes a vision-language model of a mini student, by questions about pictures; published ones come with it.
 `align` compares features with the teacher's; `finetune` follows it on actions; `only-ft` is the same without alignment
 before, `freeze-vlm` without touching the language model (the paper's controls). `scratch` trains everything, for a
 student such as `vita-mini` whose vision-language model was never trained.

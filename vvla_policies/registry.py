@@ -34,7 +34,7 @@ def load_policy(name: str, **options: Any) -> Policy:
     Raises:
         UnknownNameError: no such policy.
         MissingExtraError: it needs a package that is not installed.
-        PolicyError: it does not take one of the options, or is no `Policy`.
+        PolicyError: it does not take one of the options, lacks one that it needs, or is no `Policy`.
     """
     name, first = _address(name)
     build = find(POLICIES, name, "policy")
@@ -100,6 +100,10 @@ def _check_options(name: str, build: Callable[..., Any], given: dict[str, Any]) 
         parameters = inspect.signature(build).parameters
     except ValueError:  # some built-in classes have none
         return
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [p.name for p in parameters.values() if p.default is p.empty and p.kind in named and p.name not in given]
+    if needed:
+        raise PolicyError(f"policy '{name}' needs {' and '.join(f'--option {option}=...' for option in needed)}")
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
     extra = sorted(set(given) - set(parameters))

@@ -174,6 +174,11 @@ def test_openvla_wants_a_suite_it_has_weights_for():
         openvla.openvla("libero_90")
 
 
+def test_an_option_that_is_needed_is_asked_for():
+    with pytest.raises(PolicyError, match=r"needs --option suite=\.\.\."):
+        load_policy("vvla_policies.baselines.openvla:openvla")
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_scripts_say_what_they_need(script):
     text = script.read_text()

@@ -121,5 +121,15 @@ def channels_first(image: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.ascontiguousarray(np.moveaxis(np.asarray(image, np.float32) / 255.0, -1, 0)[None])
 
 
+def resized(image: Any, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A picture uint8 (H, W, 3) at the size that a policy was trained on, bilinear with antialiasing."""
+    from PIL import Image
+
+    given = np.asarray(image)
+    if given.shape[:2] == (height, width):
+        return given
+    return np.asarray(Image.fromarray(given).resize((width, height), Image.Resampling.BILINEAR))
+
+
 def _mask(statistics: Mapping[str, Any], like: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return np.asarray(statistics.get("mask", np.ones(like.shape)), bool)

@@ -37,7 +37,10 @@ def build(options: argparse.Namespace) -> tuple[endpoint.Begin, Mapping[str, Any
     steps = 1 if looks_back else config.n_action_steps
 
     def batch(request: Mapping[str, Any]) -> Any:
-        obs = {name: conversions.channels_first(request[key]) for name, key in cameras.items()}
+        obs = {
+            name: conversions.channels_first(conversions.resized(request[key], *config.image_features[name].shape[1:]))
+            for name, key in cameras.items()
+        }
         obs[STATE] = np.asarray(request["observation/state"], np.float32)[None]
         return before({**{name: torch.from_numpy(array) for name, array in obs.items()}, "task": [request["prompt"]]})
 

@@ -8,6 +8,7 @@ from vvla_policies.baselines.servers.conversions import (
     frames_of_demo,
     gripper_from_unit,
     horizon,
+    resized,
     statistics_key,
     unnormalise_bounds,
     unnormalise_gaussian,
@@ -89,6 +90,14 @@ def test_channels_first():
     tensor = channels_first(image)
     assert (tensor.shape, tensor.dtype) == ((1, 3, 4, 6), np.float32)
     assert tensor[0, 2, 3, 5] == np.float32(image[3, 5, 2]) / np.float32(255)
+
+
+def test_pictures_at_the_size_a_policy_names():
+    image = RNG.integers(0, 256, (6, 8, 3), np.uint8)
+    assert np.array_equal(resized(image, 6, 8), image)
+    assert resized(image, 3, 4).shape == (3, 4, 3)
+    flat = np.full((6, 8, 3), 7, np.uint8)
+    assert (resized(flat, 12, 5) == 7).all()
 
 
 def test_cameras_of_lerobot_policies():

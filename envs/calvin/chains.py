@@ -160,7 +160,7 @@ def _unstack() -> list[Rule]:
 
 
 def _push_into_drawer() -> list[Rule]:
-    rules = []
+    rules: list[Rule] = []
     for colour in COLOURS:
         others = {f"{other}_block": SLIDERS for other in COLOURS if other != colour}
         condition = {f"{colour}_block": "table", **others, "drawer": "open", **FREE}
@@ -252,7 +252,8 @@ def draw(count: int = COUNT) -> list[Chain]:
 
 def _draw_for(state: State, count: int, seed: int) -> list[tuple[str, ...]]:
     rng = np.random.RandomState(seed)
-    names, found = list(RULES), []
+    names = list(RULES)
+    found: list[tuple[str, ...]] = []
     while len(found) < count:
         tasks = tuple(names[k] for k in rng.choice(len(names), size=LENGTH, replace=False))
         if _possible(state, tasks):
@@ -261,11 +262,11 @@ def _draw_for(state: State, count: int, seed: int) -> list[tuple[str, ...]]:
 
 
 def _possible(state: State, tasks: tuple[str, ...]) -> bool:
-    current: State | None = state
     for task in tasks:
-        current = after(current, task)
-        if current is None:
+        following = after(state, task)
+        if following is None:
             return False
+        state = following
     return len({category(task) for task in tasks}) == len(tasks)
 
 

@@ -73,7 +73,7 @@ def pushed_into(source: str, destination: str, start: Look, now: Look) -> bool:
 
 def moved(joint: str, distance: float, start: Look, now: Look) -> bool:
     """The joint has moved that far, in that direction."""
-    return (now.joints[joint] - start.joints[joint]) * np.sign(distance) > abs(distance)
+    return bool((now.joints[joint] - start.joints[joint]) * np.sign(distance) > abs(distance))
 
 
 def switched(light: str, on: bool, start: Look, now: Look) -> bool:

@@ -57,19 +57,22 @@ def _rest_of_the_way(scene: Scene) -> Array:
         if np.linalg.norm(scene.tool[:3] - handle) < AT_HANDLE:
             low, high = scene.ranges[joint]
             end = low if scene.joints[joint] < (low + high) / 2 else high
-            left = end - scene.joints[joint]
-            return np.array(axis) * (left + np.sign(left) * 0.01)
+            left = float(end - scene.joints[joint])
+            further: Array = np.array(axis) * (left + np.sign(left) * 0.01)
+            return further
     return np.zeros(3)
 
 
 def slider_handle(scene: Scene) -> Array:
     """Where the tool moves the sliding door, (3,)."""
-    return scene.frame("slide_link") + np.array([0.14, 0, 0]) + 0.03 * UP_SLOPE + 0.069 * OUT_OF_SLOPE
+    bar: Array = scene.frame("slide_link") + np.array([0.14, 0, 0]) + 0.03 * UP_SLOPE + 0.069 * OUT_OF_SLOPE
+    return bar
 
 
 def drawer_handle(scene: Scene) -> Array:
     """Middle of the drawer's handle, (3,)."""
-    return scene.frame("drawer_link") + np.array([0, -0.249, 0.045])
+    bar: Array = scene.frame("drawer_link") + np.array([0, -0.249, 0.045])
+    return bar
 
 
 def pick(scene: Scene, block: str) -> list[Move]:
@@ -175,11 +178,6 @@ def _put(scene: Scene, spot: Array, pitch: float, yaw: float) -> list[Move]:
         Move(spot, pitch, yaw, OPEN, hold=6),
         Move(before, pitch, yaw, OPEN, 0.5),
     ]
-
-
-def _in_hand(scene: Scene) -> Array:
-    """Where the held block's centre is seen from the tool, (3,) along the world's axes."""
-    return scene.place(scene.held) - scene.tool[:3] if scene.held else np.array([0, 0, DIP])
 
 
 def _place_in_slider(scene: Scene) -> list[Move]:

@@ -68,6 +68,21 @@ def test_they_are_made_the_same_every_time(primitive, tmp_path):
     assert all((primitive / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
 
 
+@pytest.mark.official
+def test_blocks_touch_at_the_start_what_they_touch_in_the_official_world(primitive, calvin_assets):
+    """Tasks are judged by contacts, so those of the first moment matter."""
+    ours, theirs = world_of("D", primitive), world_of("D", calvin_assets)
+    for chain in chains()[:3]:
+        for world in (ours, theirs):
+            world.reset(*chain.state())
+        for block in ours.blocks:
+            mine, other = (w.look().blocks[block].contacts for w in (ours, theirs))
+            assert mine == other
+            assert mine
+    for world in (ours, theirs):
+        world.close()
+
+
 def settles(world, start, fresh):
     """Whether nothing moves by more than a centimetre when the world is left alone for a second."""
     wanted = scene_obs(start)

@@ -161,7 +161,7 @@ def _pushing_pose(scene: Scene, joint: str, goal: float, at: Array, outward: Arr
     body = scene.axes[joint]["body"]
     still = [part for known in scene.objects.values() for part in known["bodies"] if part != body]
     boxes = Boxes.together([scene.shape(part) for part in still]).near(at, 0.5)
-    options = []
+    options: list[tuple[float, int, Pose]] = []
     sideways = float(np.arctan2(outward[1], outward[0])) + np.pi / 2
     for closing, lean in product(gripper.stances(sideways), (0.0, 0.2, 0.4, 0.6, 0.8)):
         rot = gripper.stance(closing, lean * np.cross(UP, outward))

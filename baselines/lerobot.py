@@ -1,7 +1,7 @@
 """`lerobot:PATH_OR_HUB_ID`, `smolvla`: policies of LeRobot's by its own code, in an environment of their own.
 
 Card (github.com/huggingface/lerobot, src/lerobot/envs/libero.py and processor/env_processor.py): the cameras that the
-checkpoint names (third-person, and one called wrist, hand or `image2`), turned by 180 degrees, at the size it names; the
+checkpoint names (third-person, and one called wrist, hand or `image2`), turned by 180 degrees, at its size; the
 state (8,) with axis-angle; actions in LIBERO's relative controller units, un-normalised by the checkpoint's own
 processors. Chunk: the checkpoint's `n_action_steps`, executed whole, or one action per call where the policy reads
 several frames. Protocol: `lerobot`. No weights of others were opened by us.

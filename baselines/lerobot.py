@@ -4,7 +4,7 @@ Card (github.com/huggingface/lerobot, src/lerobot/envs/libero.py and processor/e
 checkpoint names (third-person, and one called wrist, hand or `image2`), turned by 180 degrees, at its size; the
 state (8,) with axis-angle; actions in LIBERO's relative controller units, un-normalised by the checkpoint's own
 processors. Chunk: the checkpoint's `n_action_steps`, executed whole, or one action per call where the policy reads
-several frames. Protocol: `lerobot`. No weights of others were opened by us.
+several frames. Protocol: `lerobot`. Tried with a small ACT; published weights were not opened by us.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def lerobot(
         python: interpreter of an environment with lerobot; None to have uv make one.
         name: in tables.
     """
-    card = libero_card(name, checkpoint, 1, ("image", "wrist_image", "state"), protocol="lerobot")
+    tried = "with a small ACT that LeRobot trained for us; published weights were never opened"
+    card = libero_card(name, checkpoint, 1, ("image", "wrist_image", "state"), protocol="lerobot", tried=tried)
     arguments = {"checkpoint": checkpoint, "device": device}
     return IsolatedPolicy(replace(card, trained_on=trained_on), "serve_lerobot.py", arguments, python, steps)
 

@@ -108,6 +108,7 @@ def test_attention_back_ends_agree() -> None:
 # --- stages -------------------------------------------------------------------------------------------------------
 
 TRAINED = {
+    "pretrain": {"vision", "projector", "language"},
     "align": {"action_token", "state_encoder", "mapper"},
     "finetune": {"action_token", "state_encoder", "mapper", "decoder", "language"},
     "only-ft": {"action_token", "state_encoder", "mapper", "decoder", "language"},
@@ -117,7 +118,13 @@ TRAINED = {
 
 
 def loss(student: Student, stage: str) -> Tensor:
-    """Alignment compares features; the other stages compare actions."""
+    """Pretraining asks for words, alignment compares features; the other stages compare actions."""
+    if stage == "pretrain":
+        ids, said = layout(student.config).lesson([("where is the plate", "32 16")])
+        pictures = torch.randint(0, 256, (1, 2, 28, 28, 3), dtype=torch.uint8)
+        logits = student.speak(torch.tensor([ids]), pictures)[:, :-1]
+        asked = torch.tensor([said])[:, 1:]
+        return functional.cross_entropy(logits[asked], torch.tensor([ids])[:, 1:][asked])
     features, actions = run(student, ["open the drawer"], steps=2)
     if stage == "align":
         return functional.mse_loss(features, torch.ones_like(features))

@@ -19,7 +19,9 @@ WHAT, FROM, HOW = "What to train", "What it begins from", "Speed and place"
 def train(
     stage: Annotated[
         str,
-        typer.Argument(help="teacher, pretrain, align, finetune; controls: only-ft, freeze-vlm, scratch.", show_default=False),
+        typer.Argument(
+            help="teacher, pretrain, align, finetune; controls: only-ft, freeze-vlm, scratch.", show_default=False
+        ),
     ],
     data: Annotated[
         list[Path],

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vvla_policies.envs import store
 from vvla_policies.envs.sets import AssetSets
+from vvla_policies.envs.suite import AssetSet
 
 from vvla_policies.errors import AssetsError
 
@@ -55,7 +56,7 @@ OFFICIAL, PRIMITIVE = SETS.official, SETS.primitive
 find, status, build_primitive = SETS.find, SETS.status, SETS.build
 
 
-def import_official(folder: Path) -> store.AssetSet:
+def import_official(folder: Path) -> AssetSet:
     """Copies CALVIN's official assets into the cache.
 
     Args:
@@ -70,7 +71,7 @@ def import_official(folder: Path) -> store.AssetSet:
     return OFFICIAL.install(lambda target: _copy(root, target), "imported")
 
 
-def fetch_official() -> store.AssetSet:
+def fetch_official() -> AssetSet:
     """Downloads the official assets from the public repository, at one commit, and checks them file by file.
 
     Raises:

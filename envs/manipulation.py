@@ -198,7 +198,7 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         obs = dict(self.observe())
         return obs, float(outcome.success), outcome.terminated, outcome.truncated, self._info(outcome)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The third-person picture, uint8 (H, W, 3), upright; None unless `render_mode="rgb_array"`."""
         if self.render_mode != "rgb_array":
             return None

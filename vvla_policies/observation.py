@@ -22,13 +22,14 @@ quaternion and axis-angle jump in the middle of ordinary motions, and differ fro
 from __future__ import annotations
 
 import math
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
+Real = TypeVar("Real", bound=np.floating[Any])
 
 CAMERAS = ("image", "wrist_image")
 STATE_SHAPES: dict[str, tuple[int, ...]] = {
@@ -138,7 +139,7 @@ def one_hot_gripper(command: NDArray[np.floating[Any]]) -> Float:
     return np.array([0.0, 1.0] if is_open else [1.0, 0.0], dtype=np.float32)
 
 
-def robosuite_gripper(action: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def robosuite_gripper(action: NDArray[Real]) -> NDArray[Real]:
     """Turns the gripper entry between this package's sign (+1 open) and robosuite's (-1 open); its own inverse.
 
     Args:
@@ -147,7 +148,7 @@ def robosuite_gripper(action: NDArray[np.floating[Any]]) -> NDArray[np.floating[
     Returns:
         A copy with the last entry negated.
     """
-    turned = np.array(action)
+    turned: NDArray[Real] = np.array(action)
     turned[..., -1] = 0.0 - turned[..., -1]  # not `-x`: keeps 0 from becoming -0
     return turned
 

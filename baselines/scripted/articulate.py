@@ -121,7 +121,7 @@ def _bar_grasp(scene: Scene, joint: str, handle: Handle, attempt: int) -> Pose:
     outward = scene.axes[joint]["axis"] * np.sign(handle.on)
     centre, _ = _bar(scene, scene.axes[joint]["body"], outward)
     boxes, floor = scene.others().near(centre, 0.3), table(scene) + 0.004
-    options = []
+    options: list[tuple[float, int, Pose]] = []
     for slope in SLOPES:
         ahead = -np.cos(slope) * outward - np.sin(slope) * UP
         closing = np.sin(slope) * outward - np.cos(slope) * UP
@@ -147,7 +147,7 @@ def _post_grasp(scene: Scene, joint: str, handle: Handle, way: float) -> Pose:
     if way < 0 and handle.kind == "knob":
         arc = float(scene.axes[joint]["axis"][2]) * (handle.off - scene.joints[joint])
     at = body.point(handle.point)
-    options = []
+    options: list[tuple[float, int, Pose]] = []
     for closing, lean in product(gripper.stances(start), LEANS):
         begin = Pose(at, gripper.stance(closing, lean * heading(closing)))
         end = Pose(at, turn(UP, arc) @ begin.rot)

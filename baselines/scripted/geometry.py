@@ -35,7 +35,8 @@ def turn(axis: ArrayLike, angle: float) -> Array:
     """
     x, y, z = np.asarray(axis, dtype=np.float64)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    matrix: Array = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return matrix
 
 
 def rotation_vector(matrix: Array) -> Array:
@@ -138,7 +139,8 @@ class Boxes:
     def corners(self) -> Array:
         """All corners, (n, 8, 3)."""
         signs = np.array([[a, b, c] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)], dtype=np.float64)
-        return self.centre[:, None] + np.einsum("nij,nkj->nki", self.rot, signs * self.half[:, None])
+        corners: Array = self.centre[:, None] + np.einsum("nij,nkj->nki", self.rot, signs * self.half[:, None])
+        return corners
 
     def distance(self, points: Array) -> Array:
         """Signed distance (m,) of points (m, 3) to the nearest box, negative inside; 1 if there are none."""

@@ -32,7 +32,7 @@ def stance(angle: float, lean: Array | None = None) -> Array:
         lean: rotation vector (3,) by which it is tilted afterwards.
     """
     cosine, sine = np.cos(angle), np.sin(angle)
-    down = np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
+    down: Array = np.array([[cosine, sine, 0.0], [sine, -cosine, 0.0], [0.0, 0.0, -1.0]])
     if lean is None or not np.any(lean):
         return down
     size = float(np.linalg.norm(lean))

@@ -148,8 +148,8 @@ def _grips(scene: Scene, name: str, outward: Array) -> Iterator[tuple[Pose, floa
     if hold.handle is not None and hold.avoid is not None:
         side = np.cross(UP, frame.rot @ heading(hold.avoid))
         for closing, slope in product(gripper.stances(float(np.arctan2(side[1], side[0]))), SLOPES):
-            at = Pose(frame.point(hold.handle), gripper.stance(closing, slope * side))
-            yield from ((at, spin) for spin in SPINS)
+            grip = Pose(frame.point(hold.handle), gripper.stance(closing, slope * side))
+            yield from ((grip, spin) for spin in SPINS)
     if hold.kind == "point" and hold.closing is not None:
         axis = frame.rot @ np.array(hold.closing)
         for closing in gripper.stances(float(np.arctan2(axis[1], axis[0]))):

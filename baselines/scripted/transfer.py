@@ -167,7 +167,8 @@ class Release:
 def outline(points: Array) -> Array:
     """Those points that stick out furthest in some direction."""
     directions = np.array(list(product((-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, -0.4, 0.0, 0.4, 1.0), (-1.0, 0.0, 1.0))))
-    return points[np.unique(np.argmax(points @ directions.T, axis=0))]
+    furthest: Array = points[np.unique(np.argmax(points @ directions.T, axis=0))]
+    return furthest
 
 
 def _target(scene: Scene, target: str) -> tuple[Array, Array]:

@@ -268,7 +268,7 @@ def _without_context(problem: type) -> type:
         super(quiet, self)._reset_internal()
 
     # The name must stay: the class compares it with the task file's.
-    quiet = type(problem.__name__, (problem,), {"_reset_internal": _reset_internal})
+    quiet: type[Any] = type(problem.__name__, (problem,), {"_reset_internal": _reset_internal})
     return quiet
 
 

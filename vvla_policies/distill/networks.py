@@ -216,6 +216,6 @@ def _learner(network: nn.Module, card: ModelCard, chunk: int, recipe: Recipe, mo
     execution = replace(execution, history=min(execution.history, history))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):  # the layout that pictures come in; a quarter faster on a CPU
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
     spacing = recipe.spacing or (execution.length(chunk) if execution.mode == "chunk" else 1)
     return Learner(network, replace(card, execution=execution.to_json()), chunk, history, spacing)

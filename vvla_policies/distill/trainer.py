@@ -113,7 +113,7 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined]
         loader: DataLoader[Any] = DataLoader(
             data,
             batch_sampler=Batches(order, size, count),
-            collate_fn=tensors,  # type: ignore[arg-type]
+            collate_fn=tensors,  # type: ignore[arg-type, unused-ignore]
             num_workers=workers,
             pin_memory=self.args.dataloader_pin_memory,
             persistent_workers=workers > 0,

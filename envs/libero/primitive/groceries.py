@@ -90,7 +90,7 @@ def _bottle_mesh(profile: list[tuple[float, float]], flatness: float) -> Mesh:
 
 def ketchup() -> Model:
     """A squeeze bottle with a round cap."""
-    solids = (
+    solids: tuple[Solid, ...] = (
         *stack([(-0.0725, -0.0063, 0.0281, 0.017), (-0.0076, 0.015, 0.0239, 0.0183), (0.0138, 0.0364, 0.0187, 0.0183)]),
         Drum(0.0165, 0.0185, (-0.0002, 0.0, 0.0547), boxes=3),
     )
@@ -117,7 +117,7 @@ def ketchup() -> Model:
 
 def bbq_sauce() -> Model:
     """A brown bottle; the only one that the official assets describe with z upwards."""
-    solids = (
+    solids: tuple[Solid, ...] = (
         *stack([(-0.0546, -0.001, 0.0235, 0.0145), (-0.0023, 0.0269, 0.0181, 0.0143)]),
         Drum(0.0138, 0.0134, (0.0, 0.0, 0.0391), boxes=3),
     )

@@ -195,8 +195,9 @@ def sweep(path: Sequence[Vec3], radius: float, sides: int = 6, rect: Rect = FULL
 def _any_normal(tangent: Array) -> Array:
     """Some unit vector across `tangent`."""
     helper = np.eye(3)[int(np.argmin(np.abs(tangent)))]
-    across = np.cross(tangent, helper)
-    return across / np.linalg.norm(across)
+    across: Array = np.cross(tangent, helper)
+    unit: Array = across / np.linalg.norm(across)
+    return unit
 
 
 def _skin(rings: Array, normals: Array, rect: Rect, closed: bool) -> Mesh:

@@ -94,7 +94,8 @@ def _bytes(values: NDArray[np.float64]) -> Pixels:
 
 
 def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (values - values.min()) / max(float(np.ptp(values)), 1e-9)
+    shares: NDArray[np.float64] = (values - values.min()) / max(float(np.ptp(values)), 1e-9)
+    return shares
 
 
 def _stretched(grid: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -106,7 +107,8 @@ def _stretched(grid: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     below, right = (top + 1) % rows, (left + 1) % columns
     upper = grid[top][:, left] * (1 - fx) + grid[top][:, right] * fx
     lower = grid[below][:, left] * (1 - fx) + grid[below][:, right] * fx
-    return upper * (1 - fy) + lower * fy
+    enlarged: NDArray[np.float64] = upper * (1 - fy) + lower * fy
+    return enlarged
 
 
 @dataclass

@@ -103,7 +103,8 @@ def _read_obj(path: Path) -> NDArray[np.float64]:
         elif word == "f":
             corners = [int(corner.split("/")[0]) - 1 for corner in rest]
             faces += [[corners[0], corners[k], corners[k + 1]] for k in range(1, len(corners) - 1)]
-    return np.array(vertices).reshape(-1, 3)[np.array(faces, dtype=int).reshape(-1, 3)]
+    triangles: NDArray[np.float64] = np.array(vertices).reshape(-1, 3)[np.array(faces, dtype=int).reshape(-1, 3)]
+    return triangles
 
 
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("spare", "<u2")])

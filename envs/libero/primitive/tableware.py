@@ -14,7 +14,7 @@ from . import meshes, paint
 from .meshes import Mesh
 from .mjcf import Body, Files, Inertial, Look, Model, Visual
 from .paint import Canvas, Colour, Pixels
-from .parts import Box, Cross, Drum, Ring, Solid, handle, stack
+from .parts import Bar, Box, Cross, Drum, Ring, Solid, handle, stack
 from .rotations import ORIGIN, Vec3, turn
 
 PORCELAIN: Colour = (236, 234, 228)
@@ -280,7 +280,8 @@ def moka_pot() -> Model:
     ]
     pot = meshes.lathe(profile, 8, phase=math.pi / 8)
     lip = meshes.prism([(0.017, 0), (0, 0.018), (-0.017, 0)], 0.04, 0.064).moved((0, -0.036, 0), turn("z", math.pi))
-    black = meshes.merge([b.mesh() for b in (*grip, *knob, *hinge)])
+    dark: tuple[Bar | Box, ...] = (*grip, *knob, *hinge)
+    black = meshes.merge([b.mesh() for b in dark])
     metal = Look(
         "moka_metal",
         pixels=Canvas(16, 64, (206, 206, 204)).band(0.44, 0.5, (150, 150, 150)).pixels(),
@@ -299,7 +300,7 @@ def moka_pot() -> Model:
 
 def wine_bottle() -> Model:
     """A dark green bottle with pale labels and a cork."""
-    solids = (
+    solids: tuple[Solid, ...] = (
         *stack([(0.0011, 0.0735, 0.015, 0.015), (0.0735, 0.0881, 0.0118, 0.0118), (0.0881, 0.1, 0.008, 0.008)]),
         Drum(0.0197, 0.0298, (0.0003, 0.0, 0.0333), boxes=4),
         Drum(0.0066, 0.029, (0.0, 0.0, 0.1291), boxes=2),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,12 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 MARK_NEEDS = {"libero": "libero", "calvin": "pybullet"}
 """Mark of a test to the package without which it is skipped."""
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the runs that tests start: a shell that starts pytest in the background has it ignored."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def reference_folder() -> Path | None:

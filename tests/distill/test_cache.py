@@ -8,7 +8,7 @@ import pytest
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import make_demos  # noqa: E402
-from vvla_policies.distill.batches import Batches, CachedWindows, Reading, shift_each, tensors  # noqa: E402
+from vvla_policies.distill.batches import Batches, CachedWindows, Reading, tensors  # noqa: E402
 from vvla_policies.distill.cache import cached  # noqa: E402
 from vvla_policies.distill.data import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
@@ -84,8 +84,13 @@ def test_shifts_are_those_of_single_frames_and_depend_on_seed_epoch_and_numbers(
     assert not np.array_equal(read([(1, 4), (1, 2)]), read([(1, 4), (1, 2)], seed=1))
     assert np.array_equal(read([4], pad=0)[:, :, 1], read([4])[:, :, 1])
     frames = np.random.default_rng(0).integers(0, 256, (7, 12, 10, 3), dtype=np.uint8)
-    fast = shift_each(frames, 3, np.random.default_rng(5))
-    assert np.array_equal(fast, shifted(frames, 3, np.random.default_rng(5)))
+    rng = np.random.default_rng(5)
+    count, height, width = frames.shape[:3]
+    down, right = rng.integers(-3, 4, (2, count))
+    rows = np.clip(np.arange(height) + down[:, None], 0, height - 1)
+    columns = np.clip(np.arange(width) + right[:, None], 0, width - 1)
+    expected = frames[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    assert np.array_equal(shifted(frames, 3, np.random.default_rng(5)), expected)
 
 
 def test_batches_follow_one_another_through_epochs():

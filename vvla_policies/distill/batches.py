@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vvla_policies.distill.cache import CachedFile
-from vvla_policies.distill.data import Number, SeededOrder, Windows
+from vvla_policies.distill.data import Number, SeededOrder, Windows, shifted
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
@@ -221,7 +221,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         seen = self._gather(reading, there)
         for camera, pad in enumerate(reading.shift):
             if pad:
-                seen[:, :, camera] = shift_each(seen[:, :, camera], pad, rng)
+                seen[:, :, camera] = shifted(seen[:, :, camera], pad, rng)
         found = {"pictures": seen, "state": self._states[reading.name][there]}
         if reading.ahead:
             later = frames + reading.ahead
@@ -277,40 +277,6 @@ class Batches:
 def tensors(batch: Batch) -> dict[str, Tensor]:
     """A batch as PyTorch takes it; shares memory."""
     return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in batch.items()}
-
-
-def shift_each(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each frame shifted by its own draw of up to `pad` pixels in both directions, its edges repeated.
-
-    Does what `data.shifted` does, with slices for all frames that move alike, which is many times faster.
-
-    Args:
-        frames: (..., H, W, 3).
-        pad: px.
-        rng: drawn from.
-
-    Returns:
-        A new array of the same shape.
-    """
-    moved = frames.reshape(-1, *frames.shape[-3:])
-    for axis, draw in zip((1, 2), rng.integers(-pad, pad + 1, (2, len(moved))), strict=True):
-        out = np.empty_like(moved)
-        for by in np.unique(draw):
-            same = np.flatnonzero(draw == by)
-            out[same] = _moved(moved[same], int(by), axis)
-        moved = out
-    return moved.reshape(frames.shape)
-
-
-def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:
-    """Frames moved along an axis so that place k shows what was at k + by, as far as there is such a place."""
-    if not by:
-        return frames
-    edge = frames.shape[axis]
-    cut, last = (slice(by, None), edge - 1) if by > 0 else (slice(None, by), 0)
-    kept = frames[(slice(None),) * axis + (cut,)]
-    rim = np.repeat(frames[(slice(None),) * axis + (slice(last, last + 1),)], abs(by), axis=axis)
-    return np.concatenate([kept, rim] if by > 0 else [rim, kept], axis=axis)
 
 
 def _enlarged(stored: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:

@@ -254,19 +254,32 @@ def shifted(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> ND
     """Each frame shifted by its own draw of up to `pad` pixels in both directions, its edges repeated.
 
     Args:
-        frames: (F, H, W, 3).
+        frames: (..., H, W, 3).
         pad: px.
         rng: drawn from.
 
     Returns:
         A new array of the same shape.
     """
-    count, height, width = frames.shape[:3]
-    down, right = rng.integers(-pad, pad + 1, (2, count))
-    rows = np.clip(np.arange(height) + down[:, None], 0, height - 1)
-    columns = np.clip(np.arange(width) + right[:, None], 0, width - 1)
-    moved: NDArray[np.uint8] = frames[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return moved
+    moved = frames.reshape(-1, *frames.shape[-3:])
+    for axis, draw in zip((1, 2), rng.integers(-pad, pad + 1, (2, len(moved))), strict=True):
+        out = np.empty_like(moved)
+        for by in np.unique(draw):
+            same = np.flatnonzero(draw == by)
+            out[same] = _moved(moved[same], int(by), axis)
+        moved = out
+    return moved.reshape(frames.shape)
+
+
+def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:
+    """Frames moved along an axis so that place k shows what was at k + by, as far as there is such a place."""
+    if not by:
+        return frames
+    edge = frames.shape[axis]
+    cut, last = (slice(by, None), edge - 1) if by > 0 else (slice(None, by), 0)
+    kept = frames[(slice(None),) * axis + (cut,)]
+    rim = np.repeat(frames[(slice(None),) * axis + (slice(last, last + 1),)], abs(by), axis=axis)
+    return np.concatenate([kept, rim] if by > 0 else [rim, kept], axis=axis)
 
 
 def _states(group: Any, at: NDArray[Any]) -> dict[str, NDArray[np.float32]]:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from vvla_policies.envs.libero.env import LiberoEnv
 
 GRIPPER, REGION = "gripper", "region"
-SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_long", "libero_90")
 _HAND = "gripper0_grip_site"
 _ROBOT = ("robot0_", "gripper0_")
 
@@ -188,8 +187,10 @@ def _environment(path: Path, attributes: dict[str, Any]) -> LiberoEnv:
 
 
 def _task(path: Path, definition: str) -> tuple[Suite, int]:
+    from vvla_policies.envs.libero.suites import FOLDERS
+
     wanted = Path(definition).stem
-    for name in SUITES:
+    for name in FOLDERS:
         suite = load_suite(name)
         for task in suite.tasks:
             if task.name == wanted:

@@ -62,19 +62,15 @@ def page_of(browser):
     assert said == []
 
 
-def column(page, name):
-    """The cells of the column of that name in the first table that has one, as text."""
-    return page.evaluate(
-        """name => {
-            const head = [...document.querySelectorAll("th")].find(th => th.textContent.trim() === name);
-            return [...head.closest("table").tBodies[0].rows].map(row => row.cells[head.cellIndex].textContent.trim());
+def column(table, name):
+    """The cells of a table's column of that name, as text."""
+    return table.evaluate(
+        """(table, name) => {
+            const head = [...table.querySelectorAll("th")].find(th => th.textContent.trim() === name);
+            return [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex].textContent.trim());
         }""",
         name,
     )
-
-
-def click(page, name):
-    page.locator("th button", has_text=name).first.click()
 
 
 def test_videos_play_and_pictures_load(page_of, report):
@@ -108,13 +104,16 @@ def test_the_table_of_tasks_sorts(page_of, report):
 
 def test_the_leaderboard_sorts_numbers_as_numbers_and_words_as_words(page_of):
     page = page_of(LEADERBOARD)
-    click(page, "Goal")
-    falling = list(map(float, column(page, "Goal")))
+    tables = page.locator("table").filter(has=page.locator("th button", has_text="Goal")).all()
+    papers = max(tables, key=lambda table: table.locator("tr").count())
+    papers.locator("th button", has_text="Goal").click()
+    falling = [float(cell) for cell in column(papers, "Goal") if cell != "-"]
+    assert len(falling) > 10
     assert falling == sorted(falling, reverse=True)
-    click(page, "Goal")
-    assert list(map(float, column(page, "Goal"))) == falling[::-1]
-    click(page, "Method")
-    methods = column(page, "Method")
+    papers.locator("th button", has_text="Goal").click()
+    assert [float(cell) for cell in column(papers, "Goal") if cell != "-"] == falling[::-1]
+    papers.locator("th button", has_text="Method").click()
+    methods = column(papers, "Method")
     assert [m.lower() for m in methods if m.isascii()] == sorted(m.lower() for m in methods if m.isascii())
 
 

@@ -19,10 +19,11 @@ SHARED_FOLDERS = ("textures",)
 
 def _fill(folder: Path) -> None:
     from vvla_policies.envs.libero.primitive.build import build
-    from vvla_policies.envs.libero.primitive.robot import write_robot
+    from vvla_policies.envs.libero.primitive.drawing import write_quality, write_robot
 
     build(folder)
     write_robot(folder)
+    write_quality(folder)
 
 
 SETS = AssetSets("libero", "LIBERO", _fill, lambda: _primitive_source())

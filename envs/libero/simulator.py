@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs import rendering
-from vvla_policies.envs.libero.primitive.robot import with_light_robot
+from vvla_policies.envs.libero.primitive.drawing import drawn_lightly
 from vvla_policies.envs.libero.suites import libero_root
 from vvla_policies.envs.store import cache_root
 
@@ -119,7 +119,7 @@ class Simulator:
         self._controller_type = PandaController
         with _assets_at(assets), numpy_seed(0):
             self.env = _build(bddl_file)
-        self.env.set_xml_processor(functools.partial(with_light_robot, folder=assets))  # from the first reset on
+        self.env.set_xml_processor(functools.partial(drawn_lightly, folder=assets))  # from the first reset on
         self._initializers = len(self.env.object_property_initializers)
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)
         self.substeps = int(self.env.control_timestep / self.env.model_timestep)

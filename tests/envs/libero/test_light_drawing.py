@@ -1,11 +1,11 @@
-"""The light robot of the primitive assets: same physics, nearly the same pictures, a fraction of the triangles."""
+"""How primitive assets are drawn: same physics, nearly the same pictures, a fraction of the triangles and samples."""
 
 import functools
 
 import numpy as np
 import pytest
 import vvla_policies.envs
-from vvla_policies.envs.libero.primitive.robot import FOLDER, simplified, with_light_robot
+from vvla_policies.envs.libero.primitive.drawing import FOLDER, drawn_lightly, simplified, write_quality
 
 pytestmark = pytest.mark.libero
 
@@ -21,7 +21,7 @@ def test_only_the_pictures_change_and_they_hardly():
     env = vvla_policies.envs.make("libero_goal", task=3, assets="primitive", protocol="vita_vla")
     folder = env.settings.assets.path
     seen = []
-    for processor in (functools.partial(with_light_robot, folder=folder), None):
+    for processor in (functools.partial(drawn_lightly, folder=folder), None):
         env.simulator.env.set_xml_processor(processor)
         env.start(3, 0, 0)
         env.run(np.random.default_rng(0).uniform(-1, 1, (25, 7)))
@@ -29,7 +29,7 @@ def test_only_the_pictures_change_and_they_hardly():
     env.close()
     (state, light, few), (same, full, many) = seen
     assert np.array_equal(state, same)
-    assert few < many / 4
+    assert few < many / 10
     for camera in ("image", "wrist_image"):
         assert np.abs(light[camera].astype(float) - full[camera]).mean() < 4
 
@@ -38,17 +38,25 @@ def test_environments_use_it_from_the_first_episode_on():
     env = vvla_policies.envs.make("libero_object", task=0, assets="primitive", protocol="vita_vla")
     assert (env.settings.assets.path / FOLDER).is_dir()
     env.start(0, 0, 0)
-    assert triangles(env.simulator.model) < 40_000
+    assert triangles(env.simulator.model) < 15_000
+    assert env.simulator.model.vis.quality.offsamples == 0
     env.close()
 
 
 def test_without_the_folder_nothing_changes(tmp_path):
     xml = '<mesh file="/x/robosuite/models/assets/robots/panda/obj_meshes/link1_vis/link1_vis.obj"/>'
-    assert with_light_robot(xml, tmp_path) == xml
+    assert drawn_lightly(xml, tmp_path) == xml
     light = tmp_path / FOLDER / "robots/panda/obj_meshes/link1_vis/link1_vis.stl"
     light.parent.mkdir(parents=True)
     light.touch()
-    assert with_light_robot(xml, tmp_path) == f'<mesh file="{light}"/>'
+    assert drawn_lightly(xml, tmp_path) == f'<mesh file="{light}"/>'
+
+
+def test_the_quality_is_part_of_the_assets(tmp_path):
+    write_quality(tmp_path)
+    assert drawn_lightly("<mujoco></mujoco>", tmp_path) == (
+        '<mujoco><visual><quality offsamples="0"/></visual>\n</mujoco>'
+    )
 
 
 @pytest.mark.parametrize("cell", [0.3, 0.1])

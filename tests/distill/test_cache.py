@@ -58,6 +58,19 @@ def test_batches_equal_items(files, tmp_path, inputs, spacing):
             assert not valid or np.array_equal(batch["pictures_ahead"][n, h], later)
 
 
+def test_waypoints_are_where_the_gripper_next_moves(files, tmp_path):
+    opened = cached(files, tmp_path / "cache")
+    data = CachedWindows(opened, Windows(2, 1), [Reading(Inputs(16))])
+    last = opened[0].lengths[0] - 1  # which has no action of its own
+    batch = data.__getitems__(range(last))
+    numbers = opened[0].numbers()
+    hand, gripper = (numbers[name][: last + 1] for name in ("eef_pos", "actions"))
+    for frame in range(last):
+        changes = [k for k in range(frame + 1, last + 1) if gripper[k, 6] != gripper[k - 1, 6]]
+        expected = hand[min([*changes, last])] - hand[frame]
+        assert np.allclose(batch["waypoint"][frame, -1], expected, atol=1e-6)
+
+
 def test_the_cache_is_reused_and_follows_its_files(files, tmp_path):
     told = []
     first = cached(files, tmp_path / "cache", told.append)

@@ -14,8 +14,9 @@ from vvla_policies.distill.batches import CachedWindows, Reading, tensors  # noq
 from vvla_policies.distill.cache import cached  # noqa: E402
 from vvla_policies.distill.data import DemoDataset, Windows  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
-from vvla_policies.distill.objectives import ActionObjective, AlignObjective, teacher_features  # noqa: E402
-from vvla_policies.distill.recipe import load_recipe  # noqa: E402
+from vvla_policies.distill.objectives import ActionObjective, AlignObjective, TeacherObjective, teacher_features  # noqa: E402
+from vvla_policies.distill.recipe import Recipe, load_recipe  # noqa: E402
+from vvla_policies.inputs import Inputs  # noqa: E402
 from vvla_policies.student.config import get_preset  # noqa: E402
 from vvla_policies.student.network import build_student  # noqa: E402
 from vvla_policies.student.policy import StudentPolicy  # noqa: E402
@@ -82,6 +83,44 @@ def test_a_teacher_is_trained_on_what_it_sees_when_it_acts(shown):
     with torch.no_grad():
         actions = seer.decode(teacher_features(seer, batch, instructions).action)
     assert np.allclose(acted[:, :6], actions.arm[0, -1], atol=1e-5)
+
+
+def test_features_learn_where_the_hand_goes(shown):
+    seer = Seer(get_teacher("seer-mini", **TEACHER, history=HISTORY))
+    batch, _, _, instructions = shown(Inputs(**teacher_card(seer, "seer-mini", "libero").inputs))
+    recipe = Recipe("teacher", "seer-mini", waypoint_weight=1.0, foresight_weight=0.0)
+    objective = TeacherObjective(seer, recipe, instructions)
+    losses = []
+    optimiser = torch.optim.Adam(objective.parameters(), lr=1e-2)
+    for _ in range(30):
+        said = objective(batch)
+        assert torch.isclose(said["loss"], said["arm"] + recipe.gripper_weight * said["gripper"] + said["waypoint"])
+        losses.append(float(said["waypoint"].detach()))
+        optimiser.zero_grad()
+        said["loss"].backward()
+        optimiser.step()
+    assert losses[-1] < losses[0] / 10
+    assert set(objective.state_dict()) - {f"network.{name}" for name in seer.state_dict()} == {
+        "waypoint.head.weight",
+        "waypoint.head.bias",
+    }
+
+
+def test_foresight_of_a_share_is_that_of_the_first_windows(shown):
+    seer = Seer(get_teacher("seer-mini", **TEACHER, history=HISTORY)).eval()
+    one, _, _, instructions = shown(Inputs(**teacher_card(seer, "seer-mini", "libero").inputs))
+    twice = {
+        name: torch.cat([value, value.flip(-1) if name == "pictures_ahead" else value]) for name, value in one.items()
+    }
+    with torch.no_grad():
+        whole, half, alone = (
+            TeacherObjective(seer, Recipe("teacher", "seer-mini", foresight_share=share), instructions)(batch)[
+                "foresight"
+            ]
+            for share, batch in ((1.0, twice), (0.5, twice), (1.0, one))
+        )
+    assert torch.isclose(half, alone)
+    assert not torch.isclose(half, whole)
 
 
 @pytest.mark.slow

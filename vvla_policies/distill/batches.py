@@ -93,6 +93,9 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         numbers = [file.numbers() for file in files]
         self._actions = np.concatenate([one["actions"] for one in numbers])
         self._disturbed = np.concatenate([one["disturbed"] for one in numbers])
+        self._hand = np.concatenate([one["eef_pos"] for one in numbers]).astype(np.float32)
+        lengths = [length for file in files for length in file.lengths]
+        self._waypoint = next_waypoints(self._actions[:, 6], lengths)
         self._read_in()
 
     def __len__(self) -> int:
@@ -158,7 +161,9 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             "state" float32 (B, history, 8), and with `ahead` "pictures_ahead" of the pictures' shape;
             "ahead_valid" bool (B, history), False where there is no such picture or frame;
             "actions" float32 (B, history, future, 7), gripper +1 open; [b, h, k] is executed k steps after frame h;
-            "actions_valid" bool (B, history, future); "task" int64 (B,), "index" int64 (B,);
+            "actions_valid" bool (B, history, future); "waypoint" float32 (B, history, 3), where the hand will be when
+            the gripper next opens or closes (or at the end), from where it is, m, in the robot's base frame;
+            "task" int64 (B,), "index" int64 (B,);
             `extra`, and what `lessons` makes.
         """
         began = time.perf_counter()
@@ -248,7 +253,9 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         there = start[:, :, None] + inside
         if self.windows.skip_disturbed:
             valid &= ~self._disturbed[there]
-        return {"actions": self._actions[there], "actions_valid": valid}
+        now = (start + np.clip(frames, 0, length - 1)).astype(np.int64)
+        waypoint = self._hand[self._waypoint[now]] - self._hand[now]
+        return {"actions": self._actions[there], "actions_valid": valid, "waypoint": waypoint}
 
 
 class Batches:
@@ -272,6 +279,28 @@ class Batches:
         items = (pair for _ in iter(int, 1) for pair in self._order)
         for _ in range(self._count):
             yield [next(items) for _ in range(self._size)]
+
+
+def next_waypoints(gripper: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArray[np.int64]:
+    """The frame of each frame's next waypoint: where the gripper's command changes, or where the demonstration ends.
+
+    Args:
+        gripper: (N,), commands of all demonstrations in a row.
+        lengths: frames of each.
+
+    Returns:
+        int64 (N,), later than the frame itself unless that is its demonstration's last.
+
+    >>> next_waypoints(np.array([1, 1, -1, -1, 1, 1]), [4, 2]).tolist()
+    [2, 2, 3, 3, 5, 5]
+    """
+    ends = np.cumsum(lengths)
+    marks = np.append(np.diff(gripper) != 0, False)  # the command of the next frame differs
+    marks[ends - 1] = False
+    places = np.union1d(np.flatnonzero(marks) + 1, ends - 1)
+    at = np.searchsorted(places, np.arange(len(gripper)), side="right")
+    last = np.repeat(ends - 1, lengths)
+    return np.minimum(places[np.minimum(at, len(places) - 1)], last)
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ Sources: Seer (arXiv 2412.15109) for the teacher, VITA-VLA (arXiv 2510.09607) fo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,42 @@ from vvla_policies.teacher.mask import Masking
 from vvla_policies.teacher.network import Features, Seer
 
 Losses = dict[str, Tensor]
+
+
+class Waypoint(nn.Module):
+    """An auxiliary task: action features shall tell where the hand goes next, see `Recipe.waypoint_weight`.
+
+    Args:
+        width: of the features.
+        weight: of the loss; 0 makes a module that does nothing.
+    """
+
+    UNIT = 0.1
+    """Metres that count as 1."""
+
+    def __init__(self, width: int, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+        self.head = nn.Linear(width, 3) if weight else None
+        if self.head is not None:
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+
+    def added(self, losses: Losses, features: Tensor, batch: dict[str, Tensor]) -> Losses:
+        """The losses with its own among them.
+
+        Args:
+            losses: with "loss".
+            features: (B, S, chunk, width).
+            batch: of `CachedWindows`.
+        """
+        if self.head is None:
+            return losses
+        valid = batch["actions_valid"].any(dim=-1)
+        found = self.head(features.mean(dim=2)).float()
+        each = nn.functional.smooth_l1_loss(found, batch["waypoint"] / self.UNIT, reduction="none").mean(-1)
+        loss = masked_mean(each, valid)
+        return {**losses, "loss": losses["loss"] + self.weight * loss, "waypoint": loss}
 
 
 class TeacherObjective(nn.Module):
@@ -35,6 +72,7 @@ class TeacherObjective(nn.Module):
         self._recipe = recipe
         self._instructions = tuple(instructions)
         self._masking = Masking(recipe.only_foresight, recipe.own_state, recipe.goal, recipe.hidden)
+        self.waypoint = Waypoint(seer.config.hidden, recipe.waypoint_weight)
 
     def forward(self, batch: dict[str, Tensor]) -> Losses:
         """A batch of `CachedWindows`, with pictures ahead unless foresight has no weight; scalars, "loss" the sum."""
@@ -42,17 +80,19 @@ class TeacherObjective(nn.Module):
         features = teacher_features(self.network, batch, self._instructions, self._masking)
         predicted = self.network.decode(features.action)
         arm, gripper = action_losses(predicted, batch["actions"], batch["actions_valid"], recipe.arm_loss)
-        if not recipe.foresight_weight:
-            return {"loss": arm + recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
-        foresight = self._foresight(features.foresight, batch)
-        total = total_loss(arm, gripper, foresight, LossWeights(recipe.gripper_weight, recipe.foresight_weight))
-        return {"loss": total, "arm": arm, "gripper": gripper, "foresight": foresight}
+        losses = {"loss": arm + recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+        if recipe.foresight_weight:
+            foresight = self._foresight(features.foresight, batch)
+            total = total_loss(arm, gripper, foresight, LossWeights(recipe.gripper_weight, recipe.foresight_weight))
+            losses |= {"loss": total, "foresight": foresight}
+        return self.waypoint.added(losses, features.action, batch)
 
     def _foresight(self, features: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        valid, goal = batch["ahead_valid"], self._recipe.goal
+        some = ceil(self._recipe.foresight_share * len(features))  # windows come in a random order
+        features, valid, goal = features[:some], batch["ahead_valid"][:some], self._recipe.goal
         if goal:  # the last steps have no goal in the window
             valid = valid & (torch.arange(valid.shape[1], device=valid.device) < valid.shape[1] - goal)
-        ahead = self.network.normalise(batch["pictures_ahead"].flatten(0, 1)).unflatten(0, valid.shape)
+        ahead = self.network.normalise(batch["pictures_ahead"][:some].flatten(0, 1)).unflatten(0, valid.shape)
         return foresight_loss(self.network.imagine(features), ahead, self.network.config.patch, valid)
 
 
@@ -93,6 +133,7 @@ class StudentObjective(nn.Module):
         layout = ChatLayout(load_tokenizer(student.config.tokenizer), student.config)
         self.register_buffer("dialogs", layout.batch(instructions, steps), persistent=False)
         self.dialogs: Tensor
+        self.waypoint = Waypoint(student.config.decoder_width, recipe.waypoint_weight)
 
     def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """What `Student.forward` takes: ids (B, L), pictures (B, S, 2, h, w, 3), states (B, S, 8)."""
@@ -123,7 +164,8 @@ class AlignObjective(StudentObjective):
         """Scalars: "loss"."""
         found = self.network(*self.inputs(batch)).features
         valid = batch["actions_valid"].any(dim=-1, keepdim=True).expand(found.shape[:-1])
-        return {"loss": align_loss(found, self.target(batch), valid, self._recipe.align_loss)}
+        losses = {"loss": align_loss(found, self.target(batch), valid, self._recipe.align_loss)}
+        return self.waypoint.added(losses, found, batch)
 
     @torch.no_grad()
     def target(self, batch: dict[str, Tensor]) -> Tensor:
@@ -141,9 +183,10 @@ class ActionObjective(StudentObjective):
 
     def forward(self, batch: dict[str, Tensor]) -> Losses:
         """Scalars: "loss", "arm", "gripper"."""
-        predicted = self.network(*self.inputs(batch)).actions
-        arm, gripper = action_losses(predicted, batch["actions"], batch["actions_valid"], self._recipe.arm_loss)
-        return {"loss": arm + self._recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+        said = self.network(*self.inputs(batch))
+        arm, gripper = action_losses(said.actions, batch["actions"], batch["actions_valid"], self._recipe.arm_loss)
+        losses = {"loss": arm + self._recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+        return self.waypoint.added(losses, said.features, batch)
 
 
 def teacher_features(

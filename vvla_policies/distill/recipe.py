@@ -73,6 +73,9 @@ class Recipe:
         arm_loss: "mae" is the paper's for the student, "smooth_l1" the released code's and Seer's.
         gripper_weight: of the gripper's cross-entropy.
         foresight_weight: of the teacher's foresight; 0 leaves it out.
+        foresight_share: of each batch's windows, those whose foresight is predicted.
+        waypoint_weight: of an auxiliary loss: from the action features, where the hand will be when the gripper next
+            opens or closes. Its head is no part of the checkpoint. 0 leaves it out.
         align_loss: "mse" is the paper's, "l2" (mean of the norms) the released code's.
         only_foresight: and the next three, see `teacher.mask.Masking`.
         own_state: likewise.
@@ -120,6 +123,8 @@ class Recipe:
     arm_loss: ArmLoss = "smooth_l1"
     gripper_weight: float = 0.01
     foresight_weight: float = 0.1
+    foresight_share: float = 1.0
+    waypoint_weight: float = 0.0
     align_loss: AlignLoss = "mse"
     only_foresight: bool = False
     own_state: bool = False
@@ -140,6 +145,10 @@ class Recipe:
             raise VvlaError("a recipe needs batch, log_every, save_every and stride of at least 1, steps >= 0, lr > 0")
         if self.save_every % self.log_every:
             raise VvlaError(f"save_every ({self.save_every}) must be a multiple of log_every ({self.log_every})")
+        if not 0 < self.foresight_share <= 1:
+            raise VvlaError(
+                f"foresight_share must lie in (0, 1], not {self.foresight_share}; foresight_weight=0 is none"
+            )
         if not self.steps and self.epochs <= 0:
             raise VvlaError("a recipe needs steps, or epochs above 0")
 

@@ -39,7 +39,7 @@ from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
-LOSSES = ("loss", "arm", "gripper", "foresight", "right", "eval_loss")
+LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "right", "eval_loss")
 
 
 @dataclass(frozen=True)

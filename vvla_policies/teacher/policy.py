@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vvla_policies.errors import PolicyError, VvlaError
-from vvla_policies.execution import EpisodeMemory, Execution, execute, follow, remember, window
-from vvla_policies.inputs import Inputs, pictures, proprioception
-from vvla_policies.observation import Observation
-from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
-from vvla_policies.pretrained import ModelCard, fingerprint, warn_of_random_weights
+from vvla_policies.errors import VvlaError
+from vvla_policies.execution import EpisodeMemory
+from vvla_policies.framewise import FramewisePolicy
+from vvla_policies.pretrained import ModelCard, warn_of_random_weights
 from vvla_policies.teacher.config import get_preset
 from vvla_policies.teacher.network import Seer
 from vvla_policies.teacher.weights import CLIP_ON_HUB, MAE_ON_HUB, load_clip, load_mae, load_teacher, make_card
 
-T = TypeVar("T")
 
-
-class SeerPolicy(BatchedPolicy):
+class SeerPolicy(FramewisePolicy):
     """The policy of a Seer network at hand.
 
     Args:
         seer: the network, encoders attached; moved to the device and put in evaluation mode.
         card: what it reads and how it is executed.
-        source: what records say about where the weights came from.
-        device: "cpu", "cuda", "cuda:1" ...; None for the first GPU if there is one.
-        lanes: episodes that go through the network together, always as many (missing ones are filled up): batched
-            arithmetic differs in the last bit from size to size, but not from place to place, so an episode's actions
-            do not depend on its batch mates. None for 1 on a CPU, 16 on a GPU.
-        **execution: fields of `Execution` that differ from the card's; None leaves one as it is.
+        source: and the following, see `FramewisePolicy`.
+        device: likewise.
+        lanes: likewise.
+        **execution: likewise.
     """
 
     def __init__(
@@ -47,67 +39,15 @@ class SeerPolicy(BatchedPolicy):
         lanes: int | None = None,
         **execution: Any,
     ) -> None:
-        self.inputs = Inputs(**card.inputs)
-        changes = {name: value for name, value in execution.items() if value is not None}
-        self.execution = replace(Execution(**card.execution), **changes)
-        if self.execution.history > seer.config.history:
-            raise PolicyError(f"a history of {self.execution.history} is more than the {seer.config.history} it learnt")
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.lanes = lanes or (1 if self.device.type == "cpu" else 16)
-        self.seer = seer.to(self.device).eval()
-        self.card = PolicyCard(
-            name="teacher",
-            weights=fingerprint(seer.state_dict()),
-            reads=self.inputs.reads,
-            chunk=self.execution.length(seer.config.chunk),
-            history=self.execution.history,
-            benchmarks=(card.benchmark,) if card.benchmark else (),
-            trained_on=card.trained_on,
-            notes={"checkpoint": source, "preset": card.preset, "lanes": self.lanes, **self.execution.to_json()},
-        )
+        super().__init__(seer, seer.config, card, source, device, lanes, **execution)
+        self.seer = seer
 
-    def initial_memory(self, seed: int) -> Memory:
-        """An empty history."""
-        return EpisodeMemory(seed)
-
-    @torch.inference_mode()
-    def act_batch(
-        self, obs: Sequence[Observation], instructions: Sequence[str], memories: Sequence[Memory]
-    ) -> list[ActionChunk]:
-        """Encodes the newest frame of each episode and predicts from each episode's history."""
-        episodes = [memory for memory in memories if isinstance(memory, EpisodeMemory)]
-        for memory, instruction in zip(episodes, instructions, strict=True):
-            follow(memory, instruction)
-            if memory.text is None:
-                memory.text = self.seer.read([instruction])[0]
-        parts = [slice(start, start + self.lanes) for start in range(0, len(obs), self.lanes)]
-        return [chunk for part in parts for chunk in self._act(obs[part], episodes[part])]
-
-    def _act(self, obs: Sequence[Observation], episodes: Sequence[EpisodeMemory]) -> list[ActionChunk]:
-        """`act_batch` for at most `lanes` episodes."""
-        frames = self._encode(self._filled(obs), self._filled(episodes))
-        for memory, frame in zip(episodes, frames[: len(episodes)], strict=True):
-            remember(memory, frame, self.execution)
-        predictions = self._predict(self._filled([window(memory, self.execution) for memory in episodes]))
-        pairs = zip(episodes, predictions[: len(episodes)], strict=True)
-        return [execute(memory, prediction, self.execution) for memory, prediction in pairs]
-
-    def _filled(self, items: Sequence[T]) -> list[T]:
-        """As many items as there are lanes."""
-        return [*items, *[items[0]] * (self.lanes - len(items))]
-
-    def _encode(self, obs: Sequence[Observation], episodes: Sequence[EpisodeMemory]) -> Tensor:
-        """The newest frames' tokens: (B, A, H)."""
-        seen = torch.from_numpy(np.stack([pictures(o, self.inputs) for o in obs])).to(self.device)
-        state = torch.from_numpy(np.stack([proprioception(o, self.inputs) for o in obs])).to(self.device)
-        return self.seer.encode(seen, torch.stack([memory.text for memory in episodes]), state)
-
-    def _predict(self, windows: Sequence[list[Tensor]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """What each window leads to: float32 (B, chunk, 7). Short windows are filled up; the mask hides the filling."""
-        steps = self.execution.history
+    def _predict(self, episodes: Sequence[EpisodeMemory], windows: Sequence[list[Tensor]]) -> Tensor:
+        """Short windows are filled up behind their newest frame; the mask hides the filling."""
+        windows, steps = self._filled(windows), self.execution.history
         filled = [torch.stack(frames + frames[-1:] * (steps - len(frames))) for frames in windows]
         features = self.seer.act(torch.stack(filled), torch.tensor([len(frames) for frames in windows]))
-        return self.seer.decode(features).joined().float().cpu().numpy()
+        return self.seer.decode(features).joined()
 
 
 class TeacherPolicy(SeerPolicy):

@@ -23,6 +23,8 @@ STUDENT: dict[str, Any] = {
     "vision": intern_vit(16, 1, 2, patch=7, image_size=14),
     "language": {**qwen2(32, 1, 4, 2, inner=48, vocabulary=768), "initializer_range": 0.2},
     "image_size": 14,
+    "shuffle": 2,
+    "stem": "patch",
     "decoder_width": 16,
     "action_tokens": 3,
 }

@@ -18,6 +18,8 @@ def tiny_config(**changes: Any) -> StudentConfig:
         "vision": intern_vit(16, 2, 2, patch=7, image_size=28),
         "language": qwen2(32, 2, 4, 2, inner=48, vocabulary=768),
         "image_size": 28,
+        "shuffle": 2,
+        "stem": "patch",
         "decoder_width": 16,
         "action_tokens": 3,
         "feature_scale": 0.5,

@@ -14,6 +14,7 @@ from vvla_policies.errors import PolicyError, UnknownNameError
 from vvla_policies.execution import VITA_VLA, Execution
 from vvla_policies.inputs import IMAGENET_PIXELS, VITA_INPUTS, Inputs
 
+Stem = Literal["patch", "conv"]
 Projector = Literal["mlp", "norm_mlp"]
 CAMERAS = 2
 
@@ -37,6 +38,7 @@ class StudentConfig:
         image_size: edge of both pictures, px.
         shuffle: edge of the square of patches that become one visual token.
         feature_scale: factor on the tower's output (0.5 in VITA-1.5, whose projector was trained with it).
+        stem: the tower's patch embedding: "patch", its own, or "conv", strided convolutions for training from scratch.
         projector: "mlp" (Linear, GELU, Linear) or "norm_mlp" (LayerNorm first, as InternVL has it).
         action_tokens: action tokens per step; each predicts one action, so also the chunk length.
         system: text of the system round; "" leaves the round out.
@@ -52,6 +54,7 @@ class StudentConfig:
     image_size: int = 200
     shuffle: int = 2
     feature_scale: float = 0.5
+    stem: Stem = "patch"
     projector: Projector = "mlp"
     action_tokens: int = 3
     system: str = SYSTEM
@@ -157,12 +160,14 @@ INTERNVL_1B = StudentConfig(
 
 VITA_MINI = StudentConfig(
     preset="vita-mini",
-    vision=intern_vit(128, 4, 4, patch=16, image_size=128),
+    vision=intern_vit(128, 2, 4, patch=8, image_size=64),
     language=qwen2(192, 4, 6, 2, inner=512, vocabulary=768, context=4096),
     tokenizer="instructions",
     decoder_width=192,
-    image_size=128,
+    image_size=64,
+    shuffle=4,
     feature_scale=1.0,
+    stem="conv",
     action_tokens=8,
     system="",
 )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vvla_policies.student.config import StudentConfig
 from vvla_policies.student.tokens import ACTION, IMAGE, STATE
-from vvla_policies.student.vision import build_model, build_projector, normalised, patch_features
+from vvla_policies.student.vision import build_model, build_projector, build_tower, normalised, patch_features
 from vvla_policies.teacher.heads import ActionHeads, Actions
 
 
@@ -55,7 +55,7 @@ class Student(nn.Module):
         super().__init__()
         self.config = config
         hidden, width = config.hidden, config.decoder_width
-        self.vision = build_model(dict(config.vision), attention)
+        self.vision = build_tower(config, attention)
         self.projector = build_projector(config)
         self.language = build_model(dict(config.language), attention)
         self.action_token = nn.Parameter(torch.randn(1, hidden))

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vvla_policies.errors import PolicyError
 from vvla_policies.huggingface import import_transformers
 from vvla_policies.student.config import StudentConfig
+from vvla_policies.teacher.encoders import ConvStem
 
 
 def build_model(config: dict[str, Any], attention: str) -> Any:
@@ -23,6 +25,23 @@ def build_model(config: dict[str, Any], attention: str) -> Any:
     kind = config["model_type"]
     full = models.AutoConfig.for_model(kind, **{key: value for key, value in config.items() if key != "model_type"})
     return models.AutoModel.from_config(full, attn_implementation=attention)
+
+
+def build_tower(config: StudentConfig, attention: str) -> Any:
+    """The student's vision tower, with random weights; `attention` as for `build_model`.
+
+    Raises:
+        PolicyError: a tower without InternViT's patch embedding shall have a convolutional stem.
+    """
+    tower = build_model(dict(config.vision), attention)
+    if config.stem == "conv":
+        try:
+            patches = tower.embeddings.patch_embeddings
+            patches.projection = ConvStem(int(config.vision["hidden_size"]), config.patch)
+        except AttributeError as error:
+            kind = config.vision["model_type"]
+            raise PolicyError(f"stem: conv is for InternViT's patch embedding, which {kind} does not have") from error
+    return tower
 
 
 def build_projector(config: StudentConfig) -> nn.Sequential:

@@ -61,6 +61,35 @@ class ClipText(nn.Module):
         return embeds
 
 
+class ConvStem(nn.Sequential):
+    """Strided convolutions in place of a patch embedding, which learn from fewer pictures (arXiv 2106.14881).
+
+    Takes (n, 3, h, w), gives (n, width, h / patch, w / patch).
+
+    Args:
+        width: channels of the result.
+        patch: by how much it is smaller than the picture; a power of two.
+    """
+
+    def __init__(self, width: int, patch: int) -> None:
+        halvings = patch.bit_length() - 1
+        if 2**halvings != patch:
+            raise ValueError(f"strided convolutions halve pictures; patch must be a power of 2: {patch}")
+        stem: list[nn.Module] = []
+        channels = 3
+        for k in range(halvings):
+            wider = max(32, width >> (halvings - 1 - k))
+            stem += [nn.Conv2d(channels, wider, 3, stride=2, padding=1), nn.GroupNorm(1, wider), nn.GELU()]
+            channels = wider
+        super().__init__(*stem, nn.Conv2d(channels, width, 1))
+
+    @property
+    def weight(self) -> Tensor:
+        """Of the last convolution: `transformers` asks a patch embedding for its precision."""
+        weight: Tensor = self[-1].weight
+        return weight
+
+
 class ConvEncoder(nn.Module):
     """A small vision encoder for training from scratch: three or more strided convolutions, then transformer blocks.
 
@@ -70,16 +99,8 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, config: SeerConfig) -> None:
         super().__init__()
-        width, halvings = config.vision_width, config.patch.bit_length() - 1
-        if 2**halvings != config.patch:
-            raise ValueError(f"the convolutional encoder halves pictures; patch must be a power of 2: {config.patch}")
-        stem: list[nn.Module] = []
-        channels = 3
-        for k in range(halvings):
-            wider = max(32, width >> (halvings - 1 - k))
-            stem += [nn.Conv2d(channels, wider, 3, stride=2, padding=1), nn.GroupNorm(1, wider), nn.GELU()]
-            channels = wider
-        self.stem = nn.Sequential(*stem, nn.Conv2d(channels, width, 1))
+        width = config.vision_width
+        self.stem = ConvStem(width, config.patch)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         grid = sine_cosine_grid(width, config.picture // config.patch)
         self.pos_embed = nn.Parameter(torch.cat([torch.zeros(1, width), grid])[None])

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
+BUNDLED = Path(__file__).parent / "checkpoints"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -87,6 +88,17 @@ def save_pretrained(folder: str | Path, tensors: Mapping[str, Tensor], card: Mod
         Path(work, WEIGHTS).replace(folder / WEIGHTS)
         Path(work, CARD).replace(folder / CARD)
     return folder
+
+
+def bundled(architecture: str, benchmark: str) -> Path | None:
+    """The folder of the mini checkpoint that comes with this package, None if there is none.
+
+    Args:
+        architecture: "teacher" or "student".
+        benchmark: "libero" or "calvin".
+    """
+    folder = BUNDLED / f"{architecture}-mini-{benchmark}"
+    return folder if (folder / WEIGHTS).exists() else None
 
 
 def locate(source: str | Path, files: Sequence[str] = ("*.safetensors", "*.json")) -> Path:

@@ -17,7 +17,7 @@ from vvla_policies.huggingface import import_transformers
 from vvla_policies.inputs import Inputs, pictures, proprioception
 from vvla_policies.observation import Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, PolicyCard
-from vvla_policies.pretrained import ModelCard, fingerprint, locate, warn_of_random_weights
+from vvla_policies.pretrained import ModelCard, bundled, fingerprint, locate, warn_of_random_weights
 from vvla_policies.student.config import StudentConfig, get_preset
 from vvla_policies.student.network import Student, build_student
 from vvla_policies.student.reading import Passage, Past, in_lanes, read
@@ -58,7 +58,8 @@ class StudentPolicy(BatchedPolicy):
     from its key-value cache.
 
     Args:
-        checkpoint: folder or hub id of a student of ours, or a published VITA-VLA file; None for random weights.
+        checkpoint: folder or hub id of a student of ours, or a published VITA-VLA file; None for the mini
+            student that comes with the package, unless `preset`, `base` or `teacher` say otherwise.
         preset: the architecture, where the checkpoint has no card: "vita-1.5-7b", "internvl-1b", "vita-mini", or
             "base" for that of `base`, an InternVL of any size.
         benchmark: "libero" or "calvin": whose conventions and settings apply; by default the checkpoint's own.
@@ -83,7 +84,7 @@ class StudentPolicy(BatchedPolicy):
     def __init__(
         self,
         checkpoint: str | None = None,
-        preset: str = "vita-mini",
+        preset: str | None = None,
         benchmark: str | None = None,
         base: str | None = None,
         teacher: str | None = None,
@@ -99,12 +100,16 @@ class StudentPolicy(BatchedPolicy):
     ) -> None:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         where: dict[str, Any] = {"device": device, "dtype": _dtype(dtype, device), "attention": _attention(attention)}
+        own = None if checkpoint or preset or base or teacher or config else bundled("student", benchmark or "libero")
+        source = str(checkpoint or (f"bundled {own.name}" if own else "random weights"))
+        checkpoint = str(own) if own else checkpoint
         if checkpoint and is_ours(locate(checkpoint)):
             student, card = load_student(checkpoint, **where)
         else:
             if checkpoint and benchmark is None:
                 raise VvlaError(f"{checkpoint} does not say which benchmark it acts in; add benchmark=libero or calvin")
-            student = build_student(_architecture(preset, base, benchmark, dict(config or {})), seed, **where)
+            architecture = _architecture(preset or "vita-mini", base, benchmark, dict(config or {}))
+            student = build_student(architecture, seed, **where)
             card = make_card(student.config, benchmark or "libero")
             load_published(student, checkpoint, base, teacher)
             if checkpoint is None:
@@ -112,7 +117,7 @@ class StudentPolicy(BatchedPolicy):
         if compile:
             student.vision.compile()
             student.language.compile(dynamic=True)
-        self._setup(student, card, str(checkpoint or "random weights"), cache, lanes, settings)
+        self._setup(student, card, source, cache, lanes, settings)
 
     @classmethod
     def around(

@@ -12,7 +12,7 @@ from torch import Tensor
 from vvla_policies.errors import VvlaError
 from vvla_policies.execution import EpisodeMemory
 from vvla_policies.framewise import FramewisePolicy
-from vvla_policies.pretrained import ModelCard, warn_of_random_weights
+from vvla_policies.pretrained import ModelCard, bundled, warn_of_random_weights
 from vvla_policies.teacher.config import get_preset
 from vvla_policies.teacher.network import Seer
 from vvla_policies.teacher.weights import CLIP_ON_HUB, MAE_ON_HUB, load_clip, load_mae, load_teacher, make_card
@@ -54,8 +54,8 @@ class TeacherPolicy(SeerPolicy):
     """Seer (arXiv 2412.15109), opened from a checkpoint.
 
     Args:
-        checkpoint: folder, hub id or published `.pth` file; None for random weights.
-        preset: the size of a network with random weights.
+        checkpoint: folder, hub id or published `.pth` file; None for the mini teacher that comes with the package.
+        preset: the size of a network with random weights, in place of a checkpoint.
         benchmark: "libero" or "calvin"; needed for a published file, which does not say. Other checkpoints know it.
         vision: for published sizes, MAE's weights: file, folder or hub id (facebook/vit-mae-base).
         text: for published sizes, CLIP's weights: folder or hub id (openai/clip-vit-base-patch32).
@@ -73,7 +73,7 @@ class TeacherPolicy(SeerPolicy):
     def __init__(
         self,
         checkpoint: str | Path | None = None,
-        preset: str = "seer-mini",
+        preset: str | None = None,
         benchmark: str | None = None,
         vision: str | Path | None = None,
         text: str | Path | None = None,
@@ -87,11 +87,13 @@ class TeacherPolicy(SeerPolicy):
         threshold: float | None = None,
         history: int | None = None,
     ) -> None:
-        if checkpoint is None:
-            seer, card = random_teacher(preset, benchmark or "libero", seed)
-            warn_of_random_weights("teacher")
+        own = None if checkpoint or preset else bundled("teacher", benchmark or "libero")
+        found = checkpoint or own
+        if found:
+            seer, card = load_teacher(found, benchmark)
         else:
-            seer, card = load_teacher(checkpoint, benchmark)
+            seer, card = random_teacher(preset or "seer-mini", benchmark or "libero", seed)
+            warn_of_random_weights("teacher")
         if seer.config.published:
             if vision is None or text is None:
                 raise VvlaError(
@@ -100,7 +102,7 @@ class TeacherPolicy(SeerPolicy):
                 )
             seer.attach(load_mae(vision, seer.config), load_clip(text))
         super().__init__(
-            seer, card, str(checkpoint or "random weights"), device, lanes,
+            seer, card, str(checkpoint or (f"bundled {own.name}" if own else "random weights")), device, lanes,
             mode=mode, index=index, steps=steps, decay=decay, threshold=threshold, history=history,
         )  # fmt: skip
 

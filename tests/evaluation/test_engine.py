@@ -8,7 +8,7 @@ import pytest
 
 from tests import fakes
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation import evaluate as module
+from vvla_policies.evaluation import crew as module
 from vvla_policies.evaluation.evaluate import evaluate
 from vvla_policies.evaluation.plan import EpisodeKey
 from vvla_policies.evaluation.records import hash_actions, load_run

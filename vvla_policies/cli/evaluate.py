@@ -105,6 +105,20 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Most observations in one call of the policy.", rich_help_panel=WHERE),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local: this machine; ray: a Ray cluster, --workers environments on each of its machines (or GPUs).",
+            rich_help_panel=WHERE,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, HOST:PORT or auto; default: $RAY_ADDRESS, else one is started here.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="For the policy: cpu, cuda, cuda:1 ...", rich_help_panel=WHERE)
     ] = None,
@@ -120,6 +134,8 @@ def evaluate(
     vvla-eval --policy my_project.policy:MyPolicy --option chunk=4 --suite libero --episodes 50 --workers 8
 
     vvla-eval --policy noop --suite libero_long --tasks 0,3,5-7 --videos failures --out results/noop-long
+
+    vvla-eval --policy random --suite libero --engine ray --address auto
 
     [bold]Exit codes[/]
 
@@ -145,6 +161,8 @@ def evaluate(
         resume=resume,
         retry_errors=retry_errors,
         shard=parse_shard(shard),
+        engine=engine,
+        address=address,
     )
     _run(request, drawn)
 

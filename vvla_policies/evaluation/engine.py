@@ -16,7 +16,7 @@ from vvla_policies.errors import SimulatorError, VvlaError
 from vvla_policies.evaluation.hosting import PolicyHost, Question
 from vvla_policies.evaluation.plan import EpisodeKey, task_of
 from vvla_policies.evaluation.records import PHASES, EpisodeError, EpisodeRecord, hash_actions
-from vvla_policies.evaluation.schedule import Queue, group_of
+from vvla_policies.evaluation.schedule import Source, group_of
 from vvla_policies.evaluation.slots import RemoteSlot, Slot
 from vvla_policies.evaluation.storage import now
 from vvla_policies.evaluation.worker import Begin, Continue, Failed, Message, Ready, Scene, Turn
@@ -99,7 +99,7 @@ class Engine:
         self,
         suites: Mapping[str, Suite],
         scenes: Mapping[str, Scene],
-        queue: Queue,
+        queue: Source,
         host: PolicyHost,
         slots: Sequence[Slot],
         save: Save,
@@ -118,18 +118,19 @@ class Engine:
         self._stall_seconds = stall_seconds
         self._episodes: dict[int, Episode] = {}
         self._asking: deque[int] = deque()
+        self._idle: dict[int, EpisodeKey | None] = {}  # slots without an episode, and their last
         self._changes = dict.fromkeys(self._slots, 0)
         self._works = False  # an environment could be built
 
     def run(self) -> None:
-        """Until the queue is empty and all episodes are recorded.
+        """Until the queue is empty, nothing more can come, and all episodes are recorded.
 
         Raises:
             VvlaError: no environment can be built, no worker can start, or an episode cannot be recorded.
         """
         for number in self._slots:
             self._refill(number)
-        while self._episodes:
+        while self._episodes or self._queue.open:
             self._listen()
             if self._asking:
                 self._answer()
@@ -141,9 +142,14 @@ class Engine:
         busy = [slot for slot in self._slots.values() if slot.busy]
         pipes: dict[Connection, RemoteSlot] = {s.pipe: s for s in busy if isinstance(s, RemoteSlot)}
         local = [slot for slot in busy if not isinstance(slot, RemoteSlot)]
+        bell = self._queue.bell
+        doors = [*pipes, *([bell] if bell is not None else [])]
         at_once = bool(self._asking or local)
-        ready = wait(list(pipes), timeout=0 if at_once else min(_TICK_SECONDS, self._stall_seconds)) if pipes else []
-        heard: list[Slot] = [*local, *(pipes[pipe] for pipe in ready if isinstance(pipe, Connection))]
+        ready = wait(doors, timeout=0 if at_once else min(_TICK_SECONDS, self._stall_seconds)) if doors else []
+        if bell is not None and bell in ready:
+            bell.recv()
+            self._wake()
+        heard: list[Slot] = [*local, *(pipes[pipe] for pipe in pipes if pipe in ready)]
         for slot in heard:
             self._hear(slot, slot.receive())
         for pipe, slot in pipes.items():
@@ -201,6 +207,9 @@ class Engine:
 
     def _refill(self, number: int, last: EpisodeKey | None = None) -> None:
         slot, key = self._slots[number], self._queue.take(last)
+        if key is None and self._queue.open:
+            self._idle[number] = last
+            return
         if key is None:
             slot.dismiss()
             return
@@ -210,6 +219,13 @@ class Engine:
                 slot.restart()
                 self._changes[number] = 0
         self._begin(slot, Episode(key))
+
+    def _wake(self) -> None:
+        """Episodes have come: idle slots take them, those first that were at their tasks last."""
+        idle, self._idle = self._idle, {}
+        fitting = [n for n, last in idle.items() if last is not None and self._queue.holds(group_of(last))]
+        for number in dict.fromkeys([*fitting, *idle]):
+            self._refill(number, idle[number])
 
     def _begin(self, slot: Slot, episode: Episode) -> None:
         self._episodes[slot.number] = episode

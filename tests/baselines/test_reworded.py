@@ -8,7 +8,6 @@ from vvla_policies import load_policy
 from vvla_policies.errors import PolicyError
 from vvla_policies.policy import BatchedPolicy, PolicyCard
 
-
 REWORDED = "vvla_policies.baselines.reworded:RewordedPolicy"
 
 

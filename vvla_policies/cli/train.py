@@ -20,7 +20,9 @@ def train(
     stage: Annotated[
         str,
         typer.Argument(
-            help="teacher, pretrain, align, finetune; controls: only-ft, freeze-vlm, scratch.", show_default=False
+            help="teacher, pretrain, align, finetune; controls: only-ft, freeze-vlm, scratch; baselines: act, "
+            "diffusion, bc-transformer.",
+            show_default=False,
         ),
     ],
     data: Annotated[

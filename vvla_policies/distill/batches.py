@@ -106,6 +106,11 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         """Demonstrations that are used."""
         return len(self._demos)
 
+    def states(self) -> NDArray[np.float32]:
+        """Proprioception of all frames that are used, as the first network reads it: (N, 8)."""
+        rows = np.concatenate([np.arange(start, start + length) for start, length, _ in self._demos])
+        return self._states[self.readings[0].name][rows]
+
     def place(self, number: int) -> tuple[str, str, int]:
         """File, group ("demo_3") and frame that an item is about."""
         row = self._demos[int(np.searchsorted(self._ends, number, side="right"))]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vvla_policies.baselines.imitation import checkpoints as imitators
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import Execution
@@ -54,7 +55,7 @@ class Learner:
     """A network and how it reads.
 
     Attributes:
-        network: a `Seer` or a `Student`; what is trained has gradients.
+        network: a `Seer`, a `Student` or an `Imitator`; what is trained has gradients.
         card: of its checkpoint, as far as it is known before training.
         chunk: predicted actions.
         history: frames of a window.
@@ -71,6 +72,36 @@ class Learner:
     def inputs(self) -> Inputs:
         """The convention of what it reads."""
         return Inputs(**self.card.inputs)
+
+
+def open_learner(recipe: Recipe, sources: Sources) -> Learner:
+    """What a recipe's stage trains, new or from a checkpoint.
+
+    Raises:
+        VvlaError: see the functions below.
+    """
+    if recipe.stage in imitators.METHODS:
+        return open_imitator(recipe, sources)
+    return (open_teacher if recipe.stage == "teacher" else open_student)(recipe, sources)
+
+
+def open_imitator(recipe: Recipe, sources: Sources) -> Learner:
+    """A baseline to train, new or from a checkpoint.
+
+    Raises:
+        VvlaError: a checkpoint is missing or does not fit.
+    """
+    if sources.init:
+        network, card = imitators.load(recipe.stage, sources.init)
+        if recipe.config:
+            raise VvlaError("config cannot change a network that begins from a checkpoint; leave out --init or config")
+    else:
+        longer = {"history": recipe.history} if recipe.history else {}
+        fixed = {"method": recipe.stage, "benchmark": recipe.benchmark, "seed": recipe.seed}
+        network, card = _with_changes(
+            lambda name, **new: imitators.build(preset=name, **fixed, **new), recipe, **longer
+        )
+    return _learner(network, _recarded(card, recipe), network.config.chunk, recipe, most=network.config.history)
 
 
 def open_teacher(recipe: Recipe, sources: Sources) -> Learner:

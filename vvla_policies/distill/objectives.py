@@ -1,16 +1,19 @@
 """What each stage minimises, as modules from a batch to its losses; the optimiser sees what they hold.
 
-Sources: Seer (arXiv 2412.15109) for the teacher, VITA-VLA (arXiv 2510.09607) for the student.
+Sources: Seer (arXiv 2412.15109) for the teacher, VITA-VLA (arXiv 2510.09607) for the student; what the baselines
+minimise is in their own modules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill.recipe import AlignLoss, Recipe
 from vvla_policies.student.network import Student
 from vvla_policies.student.tokens import PAD, ChatLayout, load_tokenizer
@@ -94,6 +97,24 @@ class TeacherObjective(nn.Module):
             valid = valid & (torch.arange(valid.shape[1], device=valid.device) < valid.shape[1] - goal)
         ahead = self.network.normalise(batch["pictures_ahead"][:some].flatten(0, 1)).unflatten(0, valid.shape)
         return foresight_loss(self.network.imagine(features), ahead, self.network.config.patch, valid)
+
+
+class ImitationObjective(nn.Module):
+    """Actions from demonstrations, as a baseline wants them.
+
+    Args:
+        network: the baseline.
+        instructions: those that "task" counts in.
+    """
+
+    def __init__(self, network: Imitator, instructions: Sequence[str]) -> None:
+        super().__init__()
+        self.network = network
+        self._instructions = tuple(instructions)
+
+    def forward(self, batch: dict[str, Tensor]) -> Losses:
+        """Scalars, "loss" among them."""
+        return self.network.losses(encoded_frames(self.network, batch, self._instructions), batch)
 
 
 class PretrainObjective(nn.Module):
@@ -189,24 +210,42 @@ class ActionObjective(StudentObjective):
         return self.waypoint.added(losses, said.features, batch)
 
 
-def teacher_features(
-    seer: Seer, batch: dict[str, Tensor], instructions: Sequence[str], masking: Masking | None = None
-) -> Features:
-    """A teacher over whole windows; every instruction is encoded once.
+class FrameEncoder(Protocol):
+    """A network that encodes frames one by one."""
+
+    def read(self, instructions: Sequence[str]) -> Tensor:
+        """Instructions (n) to (n, text width)."""
+
+    def encode(self, pictures: Tensor, text: Tensor, state: Tensor) -> Tensor:
+        """Frames (n, ...)."""
+
+
+def encoded_frames(network: FrameEncoder, batch: dict[str, Tensor], instructions: Sequence[str]) -> Tensor:
+    """All frames of a batch, encoded: (B, S, ...); every instruction is read once.
 
     Args:
-        seer: the network.
+        network: encodes.
         batch: "pictures" (B, S, 2, edge, edge, 3), "state" (B, S, 8), "task" (B,).
         instructions: those that "task" counts in.
-        masking: switches of pre-training.
     """
     shape = batch["state"].shape[:2]
     tasks, place = batch["task"].unique(return_inverse=True)
-    text = seer.read([instructions[int(task)] for task in tasks])[place]
-    conditions = seer.encode(
-        batch["pictures"].flatten(0, 1), text.repeat_interleave(shape[1], dim=0), batch["state"].flatten(0, 1)
-    )
-    return seer(conditions.unflatten(0, shape), masking or Masking())
+    text = network.read([instructions[int(task)] for task in tasks])[place].repeat_interleave(shape[1], dim=0)
+    return network.encode(batch["pictures"].flatten(0, 1), text, batch["state"].flatten(0, 1)).unflatten(0, shape)
+
+
+def teacher_features(
+    seer: Seer, batch: dict[str, Tensor], instructions: Sequence[str], masking: Masking | None = None
+) -> Features:
+    """A teacher over whole windows.
+
+    Args:
+        seer: the network.
+        batch: and the following, see `encoded_frames`.
+        instructions: likewise.
+        masking: switches of pre-training.
+    """
+    return seer(encoded_frames(seer, batch, instructions), masking or Masking())
 
 
 def align_loss(found: Tensor, target: Tensor, valid: Tensor, kind: AlignLoss) -> Tensor:

@@ -19,7 +19,9 @@ from typing import Any, Literal, get_args
 from vvla_policies.distill.conversions import Alignment
 from vvla_policies.errors import UnknownNameError, VvlaError
 
-Stage = Literal["teacher", "pretrain", "align", "finetune", "only-ft", "freeze-vlm", "scratch"]
+Stage = Literal[
+    "teacher", "pretrain", "align", "finetune", "only-ft", "freeze-vlm", "scratch", "act", "diffusion", "bc-transformer"
+]
 ArmLoss = Literal["mae", "smooth_l1", "mse"]
 AlignLoss = Literal["mse", "l2"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -39,7 +41,7 @@ class Recipe:
     """A training.
 
     Attributes:
-        stage: what is trained: "teacher", or one of `student.stages.STAGES`.
+        stage: what is trained: "teacher", one of `student.stages.STAGES`, or one of the baselines' `METHODS`.
         preset: of the network, where it does not begin from a checkpoint.
         benchmark: "libero" or "calvin".
         config: fields of the preset to change.

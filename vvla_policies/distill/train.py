@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from vvla_policies import __version__
+from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill import networks
 from vvla_policies.distill.batches import CachedWindows, Reading
 from vvla_policies.distill.cache import CachedFile, cached
@@ -28,7 +29,13 @@ from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons import Lessons
 from vvla_policies.distill.networks import Learner, Sources
-from vvla_policies.distill.objectives import ActionObjective, AlignObjective, PretrainObjective, TeacherObjective
+from vvla_policies.distill.objectives import (
+    ActionObjective,
+    AlignObjective,
+    ImitationObjective,
+    PretrainObjective,
+    TeacherObjective,
+)
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
@@ -39,7 +46,7 @@ from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
-LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "right", "eval_loss")
+LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "right", "l1", "kl", "eval_loss")
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     if done:
         return done
     files = _cached(request, note)
-    learner = (networks.open_teacher if recipe.stage == "teacher" else networks.open_student)(recipe, request.sources)
+    learner = networks.open_learner(recipe, request.sources)
     target = networks.open_target(request.sources, learner) if recipe.stage == "align" else None
     data, held_out = _windows(recipe, files, learner, target)
     for windows in filter(None, (data, held_out)):
@@ -136,6 +143,8 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
+    if isinstance(learner.network, Imitator) and not request.sources.init:
+        learner.network.calibrate(torch.from_numpy(data.states()))
     objective = _objective(recipe, learner, target, data.instructions)
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
     start = last_checkpoint(folder) if request.resume else None
@@ -231,6 +240,8 @@ def _objective(
     network = learner.network
     if isinstance(network, Seer):
         return TeacherObjective(network, recipe, instructions)
+    if isinstance(network, Imitator):
+        return ImitationObjective(network, instructions)
     assert isinstance(network, Student)
     if recipe.stage == "pretrain":
         return PretrainObjective(network)

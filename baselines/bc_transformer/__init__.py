@@ -1,0 +1,1 @@
+"""LIBERO's BC-Transformer (arXiv 2306.03310)."""

@@ -1,0 +1,1 @@
+"""Diffusion Policy (arXiv 2303.04137)."""

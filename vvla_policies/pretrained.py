@@ -94,7 +94,7 @@ def bundled(architecture: str, benchmark: str) -> Path | None:
     """The folder of the mini checkpoint that comes with this package, None if there is none.
 
     Args:
-        architecture: "teacher" or "student".
+        architecture: "teacher", "student" or a baseline's ("act" ...).
         benchmark: "libero" or "calvin".
     """
     folder = BUNDLED / f"{architecture}-mini-{benchmark}"

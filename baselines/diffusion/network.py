@@ -41,7 +41,7 @@ class DiffusionConfig(ImitatorConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.chunk % 2 or self.unet % 32:
-            raise PolicyError(f"the U-Net halves chunks, and its channels are multiples of 32: chunk {self.chunk}, unet {self.unet}")
+            raise PolicyError(f"chunk must be even (the U-Net halves it) and unet a multiple of 32: {self}")
         if not 1 <= self.denoising <= self.steps or self.draws < 1:
             raise PolicyError(f"denoising must lie between 1 and steps, draws be at least 1: {self}")
 

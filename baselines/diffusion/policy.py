@@ -17,9 +17,9 @@ class DiffusionPolicy(ImitatorPolicy):
     """Diffusion Policy, opened from a checkpoint.
 
     Args:
-        checkpoint: folder or hub id; None for random weights.
-        preset: the size of a network with random weights.
-        benchmark: "libero" or "calvin", of a network with random weights.
+        checkpoint: folder or hub id; None for the one that comes with the package, if there is one.
+        preset: the size of a network with random weights, in place of a checkpoint.
+        benchmark: "libero" or "calvin", where there is no checkpoint.
         device: see `FramewisePolicy`.
         lanes: see `FramewisePolicy`.
         seed: of random weights.
@@ -30,7 +30,7 @@ class DiffusionPolicy(ImitatorPolicy):
     def __init__(
         self,
         checkpoint: str | Path | None = None,
-        preset: str = "diffusion-mini",
+        preset: str | None = None,
         benchmark: str = "libero",
         device: str | None = None,
         lanes: int | None = None,

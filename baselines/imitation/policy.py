@@ -14,7 +14,7 @@ from vvla_policies.baselines.imitation.network import Imitator, as_prediction
 
 from vvla_policies.execution import EpisodeMemory
 from vvla_policies.framewise import FramewisePolicy
-from vvla_policies.pretrained import ModelCard, warn_of_random_weights
+from vvla_policies.pretrained import ModelCard, bundled, warn_of_random_weights
 
 
 class ImitatorPolicy(FramewisePolicy):
@@ -51,18 +51,21 @@ class ImitatorPolicy(FramewisePolicy):
 
 
 def opened(
-    method: str, checkpoint: str | Path | None, preset: str, benchmark: str, seed: int
+    method: str, checkpoint: str | Path | None, preset: str | None, benchmark: str, seed: int
 ) -> tuple[Imitator, ModelCard, str]:
     """What a policy is made of: network, card and where the weights come from; says so where they are random.
 
     Args:
         method: one of `checkpoints.METHODS`.
-        checkpoint: folder or hub id; None for random weights.
-        preset: of a network with random weights.
-        benchmark: likewise.
-        seed: likewise.
+        checkpoint: folder or hub id; None for one that comes with the package.
+        preset: of a network with random weights, in place of a checkpoint.
+        benchmark: likewise, or of the one that comes with the package.
+        seed: of random weights.
     """
     if checkpoint is not None:
         return (*load(method, checkpoint), str(checkpoint))
+    own = None if preset else bundled(method, benchmark)
+    if own:
+        return (*load(method, own), f"bundled {own.name}")
     warn_of_random_weights(method)
-    return (*build(method, preset, benchmark, seed), "random weights")
+    return (*build(method, preset or f"{method}-mini", benchmark, seed), "random weights")

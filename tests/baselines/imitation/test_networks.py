@@ -177,7 +177,7 @@ def test_sizes_that_cannot_be():
         network("act", picture=20)
     with pytest.raises(PolicyError, match="does not divide into 3 heads"):
         network("act", heads=3)
-    with pytest.raises(PolicyError, match="halves chunks"):
+    with pytest.raises(PolicyError, match="must be even"):
         network("diffusion", chunk=5)
     with pytest.raises(PolicyError, match="predicts one action, not 4"):
         network("bc-transformer", chunk=4)

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from vvla_policies.baselines.imitation.checkpoints import build, load  # noqa: E402
 
+import vvla_policies.pretrained as pretrained  # noqa: E402
 from tests.baselines.imitation.small import METHODS, SHARED, SIZES, policy  # noqa: E402
 from vvla_policies import check_policy, load_policy  # noqa: E402
 from vvla_policies.errors import PolicyError, VvlaError  # noqa: E402
@@ -106,7 +107,16 @@ def test_a_checkpoint_opens_by_name(method, tmp_path):
         load_policy(other, checkpoint=tmp_path)
 
 
-def test_random_weights_are_said_to_be(caplog):
+def test_one_that_comes_with_the_package_is_the_default(monkeypatch, tmp_path):
+    monkeypatch.setattr(pretrained, "BUNDLED", tmp_path)
+    net, card = build("act", "act-mini", "libero", 3, **{**SHARED, **SIZES["act"]})
+    save_pretrained(tmp_path / "act-mini-libero", net.state_dict(), card)
+    assert load_policy("act", device="cpu").card.notes["checkpoint"] == "bundled act-mini-libero"
+    assert load_policy("act", preset="act-mini", device="cpu").card.notes["checkpoint"] == "random weights"
+
+
+def test_random_weights_are_said_to_be(caplog, monkeypatch, tmp_path):
+    monkeypatch.setattr(pretrained, "BUNDLED", tmp_path)
     assert load_policy("act", device="cpu").card.notes["checkpoint"] == "random weights"
     assert "policy 'act' has random weights" in caplog.text
 

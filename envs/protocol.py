@@ -119,6 +119,10 @@ PROTOCOLS: dict[str, Protocol] = {
             "calvin", "calvin", dict.fromkeys(("calvin_abc_d", "calvin_d_d", "calvin_abcd_d"), 360), 0, 0.0, "after",
             (200, 200), 1000, "CALVIN's own evaluation (arXiv 2112.03227): steps per subtask", wrist_size=(84, 84),
         ),
+        Protocol(
+            "practice", "calvin", {f"calvin_{scene}": 120 for scene in "abcd"}, 10, +1.0, "after", (200, 200), 50,
+            "this package: new draws of the start, for demonstrations; steps per subtask", "fresh", (84, 84),
+        ),
     )
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ALIASES: dict[str, tuple[str, ...]] = {
     "libero": ("libero_spatial", "libero_object", "libero_goal", "libero_long"),
     "libero_10": ("libero_long",),
+    "calvin": ("calvin_abc_d",),
 }
 
 
@@ -83,12 +84,14 @@ class Suite(ABC):
         benchmark: "libero", "calvin", ...
         default_protocol: the protocol where the user names none.
         offers: the observation keys that its environments give; leave out what they do not.
+        practice: names of the suites that demonstrate for this one; () for itself.
     """
 
     name: str
     benchmark: str
     default_protocol: str
     offers: tuple[str, ...] = KEYS
+    practice: tuple[str, ...] = ()
 
     @property
     @abstractmethod

@@ -28,19 +28,18 @@ class CalvinEnv(ManipulationEnv):
     They add up to a target that inverse kinematics follows, in the world frame; above 0 the gripper opens, else it
     closes. An episode is a chain of tasks: when one is done the instruction changes and the world goes on; when one is
     not done within the protocol's steps the chain has failed. Each chain begins in a world made anew, so that it is a
-    function of its number, protocol and assets alone (the seed changes nothing).
+    function of what the suite says its start is, of protocol and assets alone.
 
     Args:
         suite: the suite.
         settings: protocol, assets, cameras.
-        task: 0, its only task; chains are its initial states.
+        task: its number in the suite.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 30}  # type: ignore[misc]
 
     def __init__(self, suite: CalvinSuite, settings: EnvSettings, task: int = 0) -> None:
-        if task != 0:
-            raise VvlaError(f"suite '{suite.name}' has one task, 0; its chains are initial states 0 to 999")
+        _check(suite, task)
         super().__init__(settings, suite.tasks[task])
         self.suite = suite
         self.max_steps = settings.protocol.steps(suite.name)
@@ -48,13 +47,17 @@ class CalvinEnv(ManipulationEnv):
         self._used = False
 
     def _begin(self, task: int, init_state: int, seed: int) -> Outcome:
-        del task, seed
-        chain = self.suite.chain(init_state)
+        _check(self.suite, task)
+        self.task = self.suite.tasks[task]
+        start = self.suite.start(task, init_state, seed)
         if self._used:
             self.world.load()
         self._used = True
-        self.world.reset(*chain.state())
-        self._subtasks = chain.tasks
+        self.world.reset(start.robot_obs, start.scene_obs)
+        protocol = self.settings.protocol
+        for _ in range(protocol.settle_steps):
+            self.world.step(np.array([0, 0, 0, 0, 0, 0, protocol.settle_gripper]))
+        self._subtasks = start.tasks
         self._steps = self._completed = 0
         self._begin_subtask()
         return self._outcome_now(renewed=False)
@@ -103,6 +106,11 @@ class CalvinEnv(ManipulationEnv):
         obs |= {camera: draw(self.world, camera, self.settings.protocol.size(camera)) for camera in cameras}
         return obs  # type: ignore[return-value]
 
+    @property
+    def subtasks_left(self) -> int:
+        """Tasks of the chain that are not done yet, the current one among them."""
+        return len(self._subtasks) - self._completed
+
     def privileged(self) -> dict[str, Any]:
         """Poses, joints, contacts and the current task by name; `privileged.look` lists it."""
         return look(self.world, self._subtasks[min(self._completed, len(self._subtasks) - 1)])
@@ -115,3 +123,8 @@ class CalvinEnv(ManipulationEnv):
     def close(self) -> None:
         """Frees the physics client."""
         self.world.close()
+
+
+def _check(suite: CalvinSuite, task: int) -> None:
+    if not 0 <= task < len(suite.tasks):
+        raise VvlaError(f"suite '{suite.name}' has tasks 0 to {len(suite.tasks) - 1}; there is no task {task}")

@@ -28,11 +28,15 @@ class Scene:
         name: "A" to "D".
         blocks: each block and its size ("small", "middle", "big"), in the order of `scene_obs`.
         surfaces: where blocks are put at random: name to the lowest and highest corner of the block's centre, m.
+        button: where it is along x, m.
+        drawer: where its middle is along x, m.
     """
 
     name: str
     blocks: tuple[tuple[str, str], ...]
     surfaces: dict[str, Range]
+    button: float
+    drawer: float
 
     @property
     def table(self) -> str:
@@ -65,21 +69,29 @@ SCENES = {
             "A",
             (("block_pink", "small"), ("block_blue", "big"), ("block_red", "middle")),
             _surfaces((-0.2, 0.35), (-0.32, -0.16), (-0.05, 0.13)),
+            button=-0.28,
+            drawer=0.1,
         ),
         Scene(
             "B",
             (("block_red", "small"), ("block_blue", "big"), ("block_pink", "middle")),
             _surfaces((-0.35, 0.15), (-0.12, 0.06), (0.15, 0.33)),
+            button=0.28,
+            drawer=0.18,
         ),
         Scene(
             "C",
             (("block_blue", "small"), ("block_red", "big"), ("block_pink", "middle")),
             _surfaces((0.0, 0.35), (-0.12, 0.06), (0.15, 0.3)),
+            button=-0.12,
+            drawer=0.1,
         ),
         Scene(
             "D",
             (("block_red", "middle"), ("block_blue", "small"), ("block_pink", "big")),
             _surfaces((0.0, 0.35), (-0.32, -0.16), (-0.05, 0.13)),
+            button=-0.12,
+            drawer=0.18,
         ),
     )
 }

@@ -17,7 +17,7 @@ from tests import demo_fakes, fakes
 from vvla_policies.cli.main import app
 from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos import files
-from vvla_policies.distill.demos.collect import DemoRequest, collect, files_of
+from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
 from vvla_policies.distill.demos.inspection import contents, find_files, summary
 from vvla_policies.distill.demos.verify import parse_key, verify
@@ -174,7 +174,7 @@ def test_a_suite_without_a_simulator_is_one_line(tmp_path):
 
 def test_attempts_end(tmp_path):
     run = collect(request(tmp_path, policy="tests.fakes:Remembering", policy_options={}, attempts=7, per_task=3))
-    rows = summary(run, files_of(request(tmp_path)))
+    rows = summary(run, held_of(request(tmp_path)))
     assert all(row.attempts <= 7 for row in rows)
     assert [row.demos for row in rows] == [row.successes for row in rows]
 

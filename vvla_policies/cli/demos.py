@@ -1,4 +1,4 @@
-"""`vvla demos`: an expert's demonstrations of a benchmark's tasks, as files that LIBERO's tools read too."""
+"""`vvla demos`: an expert's demonstrations of a benchmark's tasks, as files that the benchmark's own tools read too."""
 
 from __future__ import annotations
 
@@ -35,9 +35,18 @@ def demos(
         str | None, typer.Option(help="Numbers and ranges, such as 0,3,5-7.", rich_help_panel=WHAT)
     ] = None,
     per_task: Annotated[int, typer.Option(min=1, help="Demonstrations of each task.", rich_help_panel=WHAT)] = 50,
+    scenes: Annotated[
+        str | None, typer.Option(help="Of CALVIN: A,B,C,D or some; default: the suite's.", rich_help_panel=WHAT)
+    ] = None,
     size: Annotated[
-        int, typer.Option(min=32, max=1024, help="Height and width of the pictures, px.", rich_help_panel=WHAT)
-    ] = 128,
+        int | None,
+        typer.Option(
+            min=32,
+            max=1024,
+            help="Height and width of the pictures, px; default 128, CALVIN's 200 and 84.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     assets: Annotated[
         str, typer.Option(help="official, primitive, or auto: official if present.", rich_help_panel=WHAT)
     ] = "auto",
@@ -81,14 +90,17 @@ def demos(
 ) -> None:
     """Make demonstrations with an expert: parallel episodes, of which the successes are kept.
 
-    Writes LIBERO's own layout, <out>/<suite>/<task>_demo.hdf5; the records of all episodes are in <out>/episodes.
-    The same command goes on where it was stopped; no finished demonstration is lost.
+    Writes LIBERO's own layout, <out>/<suite>/<task>_demo.hdf5, or CALVIN's, <out>/training/episode_*.npz; the records
+    of all episodes are in <out>/episodes. The same command goes on where it was stopped; no finished demonstration is
+    lost.
 
     [bold]Examples[/]
 
     vvla demos --suite libero --per-task 50 --out demos
 
     vvla demos --suite libero_goal --tasks 0-3 --per-task 5 --noise 0.3 --out try
+
+    vvla demos --suite calvin --scenes A,B,C --per-task 20 --out demos-calvin
 
     vvla demos inspect try
     """
@@ -105,7 +117,7 @@ def demos(
     chosen = parse_tasks(tasks)
     _collect(
         DemoRequest(
-            suites=tuple(split_names(suite)),
+            suites=_practised(split_names(suite), scenes),
             out=out_folder,
             tasks=None if chosen is None else tuple(chosen),
             per_task=per_task,
@@ -211,10 +223,22 @@ def export(
     say(f"{written} demonstrations: {out_folder}")
 
 
+def _practised(suites: list[str], scenes: str | None) -> tuple[str, ...]:
+    """The suites, or those of CALVIN's scenes where some are named."""
+    if scenes is None:
+        return tuple(suites)
+    from vvla_policies.envs.calvin.suites import practice_suites
+    from vvla_policies.envs.suite import expand, load_suite
+
+    if {load_suite(name).benchmark for name in expand(suites)} != {"calvin"}:
+        fail("--scenes goes with --suite calvin")
+    return tuple(practice_suites(split_names([scenes])))
+
+
 def _collect(request: DemoRequest) -> None:
     """Runs under a progress display, then says what came out."""
     from vvla_policies.cli.progress import Progress
-    from vvla_policies.distill.demos.collect import collect, files_of
+    from vvla_policies.distill.demos.collect import collect, held_of
     from vvla_policies.distill.demos.inspection import summary
 
     began = time.monotonic()
@@ -226,7 +250,7 @@ def _collect(request: DemoRequest) -> None:
         stop(f"stopped; what is finished stays in {request.out}. The same command goes on from there.")
     finally:
         progress.stop()
-    rows = summary(run, files_of(request))
+    rows = summary(run, held_of(request))
     out.print(_table(rows))
     fresh, seconds = len(progress.tally.session), time.monotonic() - began
     made = sum(record.success for record in progress.tally.session)

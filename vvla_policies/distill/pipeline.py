@@ -21,8 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vvla_policies.distill.demos.collect import DemoRequest, collect, files_of
-from vvla_policies.distill.demos.files import episodes_in
+from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pace import seconds_per_window
 from vvla_policies.distill.recipe import Recipe, changed, load_recipe, recipe_names
@@ -189,10 +188,10 @@ def _demos(request: DistillRequest, reporter: Callable[[str], Reporter]) -> Step
         assets=request.assets,
         workers=request.workers,
     )
-    files = files_of(wanted).values()
-    missing = sum(max(0, request.per_task - len(episodes_in(path))) for path in files)
+    held = held_of(wanted).values()
+    missing = sum(max(0, request.per_task - len(there.episodes)) for there in held)
     seconds = missing * SECONDS_PER_DEMO / max(1, request.workers or _cores())
-    what = f"{missing} of {request.per_task * len(files)} demonstrations to make"
+    what = f"{missing} of {request.per_task * len(held)} demonstrations to make"
     return Step("demos", what, seconds, not missing, lambda: collect(wanted, reporter("demos")))
 
 

@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Any
 from vvla_policies import __version__
 from vvla_policies.distill.demos import disturbance
 from vvla_policies.distill.demos.attempts import Attempts
-from vvla_policies.distill.demos.files import assemble, episodes_in, part_path
-from vvla_policies.distill.demos.layout import SUFFIX, h5py_module
-from vvla_policies.distill.demos.recorder import Recording
+from vvla_policies.distill.demos.shelves import EPISODES, Held, Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.evaluate import SILENT, Reporter, Request, evaluate
-from vvla_policies.evaluation.plan import EpisodeKey
 from vvla_policies.evaluation.schedule import group_of
 
 if TYPE_CHECKING:
+    from vvla_policies.evaluation.plan import EpisodeKey
     from vvla_policies.evaluation.records import Run
     from vvla_policies.evaluation.schedule import Group
     from vvla_policies.evaluation.worker import Scene
 
-EPISODES = "episodes"
 FRESH = "fresh"
 
 
@@ -34,7 +31,7 @@ class DemoRequest:
     """What the user asks for.
 
     Attributes:
-        suites: names, groups ("libero") or addresses.
+        suites: names, groups ("libero") or addresses; CALVIN's chains stand for the suites to practise for them.
         out: the folder of demonstrations.
         tasks: numbers of the tasks, None for all.
         per_task: demonstrations of each task.
@@ -42,7 +39,7 @@ class DemoRequest:
         policy: the expert.
         policy_options: handed to it.
         noise: standard deviation of the pushes, in units of action; 0 for none. See `disturbance`.
-        size: height and width of the pictures, px.
+        size: height and width of the pictures, px; None for 128, in CALVIN for the benchmark's own.
         assets: "official", "primitive" or "auto".
         protocol: "fresh" begins in new draws from the task's placement regions. Another protocol begins in the
             recorded initial states, which are those of the evaluation.
@@ -60,7 +57,7 @@ class DemoRequest:
     policy: str = "scripted"
     policy_options: Mapping[str, Any] = field(default_factory=dict)
     noise: float = 0.0
-    size: int = 128
+    size: int | None = None
     assets: str = "auto"
     protocol: str = FRESH
     seed: int = 0
@@ -72,6 +69,17 @@ class DemoRequest:
     def most(self) -> int:
         """Attempts of each task."""
         return 2 * self.per_task + 10 if self.attempts is None else max(self.attempts, self.per_task)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The suites whose tasks are demonstrated."""
+        return expand([name for address in expand(self.suites) for name in load_suite(address).practice or (address,)])
+
+    @property
+    def shelves(self) -> dict[str, tuple[Suite, Shelf]]:
+        """Name of each suite to itself, and where its demonstrations are kept."""
+        suites = [load_suite(address) for address in self.addresses]
+        return {suite.name: (suite, shelf_of(suite, self.out)) for suite in suites}
 
 
 def collect(request: DemoRequest, reporter: Reporter = SILENT) -> Run:
@@ -90,44 +98,35 @@ def collect(request: DemoRequest, reporter: Reporter = SILENT) -> Run:
     Raises:
         VvlaError: as `evaluate`.
     """
-    h5py_module()
     if request.noise < 0 or request.per_task < 1:
         raise VvlaError(f"--noise must be 0 or more, --per-task at least 1; got {request.noise}, {request.per_task}")
-    suites = {suite.name: suite for suite in map(load_suite, expand(request.suites))}
+    shelves = request.shelves
+
+    def assemble(group: Group) -> None:
+        shelves[group[0]][1].assemble(group[1])
+
     course = Attempts(
-        suites=suites,
+        suites={name: suite for name, (suite, _) in shelves.items()},
         wanted=request.per_task,
         most=request.most,
         seed=request.seed,
-        have=_Inventory(suites, request.out),
+        have=_Inventory({name: shelf for name, (_, shelf) in shelves.items()}),
         scene=functools.partial(_recorded, request),
-        done=lambda group: _assemble(suites, request.out, group),
+        done=assemble,
     )
     run = evaluate(_evaluation(request), reporter, course)
     for group in dict.fromkeys(group_of(record.key) for record in run.records if record.success):
-        _assemble(suites, request.out, group)
+        assemble(group)
     return run
 
 
-def task_path(out: Path, suite: Suite, task: int) -> Path:
-    """The file of a task's demonstrations, in the suite's folder as LIBERO names it."""
-    return out / _folder(suite) / f"{suite.tasks[task].name}{SUFFIX}"
-
-
-def files_of(request: DemoRequest) -> dict[tuple[str, int], Path]:
-    """(Suite, task) to the file of its demonstrations, for all tasks of a request."""
-    suites = [load_suite(address) for address in expand(request.suites)]
+def held_of(request: DemoRequest) -> dict[Group, Held]:
+    """(Suite, task) to the demonstrations that are there, for all tasks of a request."""
     return {
-        (suite.name, task): task_path(request.out, suite, task)
-        for suite in suites
+        (name, task): shelf.held(task)
+        for name, (suite, shelf) in request.shelves.items()
         for task in (range(len(suite.tasks)) if request.tasks is None else request.tasks)
     }
-
-
-def _folder(suite: Suite) -> str:
-    from vvla_policies.envs.libero.suites import FOLDERS
-
-    return FOLDERS.get(suite.name, suite.name)
 
 
 def _evaluation(request: DemoRequest) -> Request:
@@ -137,7 +136,7 @@ def _evaluation(request: DemoRequest) -> Request:
     return Request(
         policy=policy,
         policy_options=options,
-        suites=request.suites,
+        suites=tuple(request.addresses),
         tasks=request.tasks,
         episodes=request.per_task,
         protocol=request.protocol,
@@ -152,9 +151,11 @@ def _evaluation(request: DemoRequest) -> Request:
 
 def _recorded(request: DemoRequest, scene: Scene) -> Scene:
     """The scene with pictures of the wanted size and a recorder."""
-    settings = replace(
-        scene.settings, protocol=replace(scene.settings.protocol, image_size=(request.size, request.size))
-    )
+    shelf = shelf_of(load_suite(scene.address), request.out)
+    settings, size = scene.settings, request.size or shelf.size
+    if size:
+        protocol = replace(settings.protocol, image_size=(size, size), wrist_size=None)
+        settings = replace(settings, protocol=protocol)
     facts = {
         "version": __version__,
         "policy": {"name": request.policy, "options": dict(request.policy_options)},
@@ -162,27 +163,18 @@ def _recorded(request: DemoRequest, scene: Scene) -> Scene:
         "address": scene.address,
         **describe(settings),
     }
-    return replace(scene, settings=settings, witness=Recording(request.out / EPISODES, request.noise, facts))
+    return replace(scene, settings=settings, witness=shelf.recording(request.out / EPISODES, request.noise, facts))
 
 
 class _Inventory:
-    """Whether the demonstration of an episode is on the disk; looks into each task's file once."""
+    """Whether the demonstration of an episode is on the disk; looks at each task's place once."""
 
-    def __init__(self, suites: Mapping[str, Suite], out: Path) -> None:
-        self._suites = suites
-        self._out = out
+    def __init__(self, shelves: Mapping[str, Shelf]) -> None:
+        self._shelves = shelves
         self._seen: dict[Group, set[str]] = {}
 
     def __call__(self, key: EpisodeKey) -> bool:
-        group = group_of(key)
+        group, shelf = group_of(key), self._shelves[key.suite]
         if group not in self._seen:
-            self._seen[group] = set(episodes_in(task_path(self._out, self._suites[key.suite], key.task)))
-        return str(key) in self._seen[group] or part_path(self._out / EPISODES, key).exists()
-
-
-def _assemble(suites: Mapping[str, Suite], out: Path, group: Group) -> None:
-    name, task = group
-    example = part_path(out / EPISODES, EpisodeKey(name, task, 0, 0))
-    parts = sorted(example.parent.glob(f"{example.name.rsplit('-', 2)[0]}-*.hdf5"))
-    if parts:
-        assemble(task_path(out, suites[name], task), parts)
+            self._seen[group] = set(shelf.held(key.task).episodes)
+        return str(key) in self._seen[group] or shelf.part(key).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from vvla_policies.errors import RecordError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from vvla_policies.distill.demos.shelves import Held
     from vvla_policies.evaluation.records import Run
+    from vvla_policies.evaluation.schedule import Group
 
 SHEET_ROWS = 25
 COLUMNS = 4
@@ -137,12 +140,12 @@ class TaskSummary:
         suite: name.
         task: number.
         instruction: in words.
-        demos: demonstrations in the file.
+        demos: demonstrations that are there.
         attempts: episodes of the expert.
         successes: of them.
         errors: episodes that ended in an error.
         mean_steps: of the demonstrations.
-        bytes: of the file.
+        bytes: of them.
     """
 
     suite: str
@@ -156,28 +159,27 @@ class TaskSummary:
     bytes: int
 
 
-def summary(run: Run, files: dict[tuple[str, int], Path]) -> list[TaskSummary]:
+def summary(run: Run, held: Mapping[Group, Held]) -> list[TaskSummary]:
     """A row for each task of a run.
 
     Args:
         run: of all attempts.
-        files: (suite, task) to the file of its demonstrations, which need not exist.
+        held: (suite, task) to its demonstrations.
     """
     rows = []
-    for group, path in files.items():
+    for group, there in held.items():
         records = [record for record in run.records if (record.suite, record.task) == group]
-        held = contents(path) if path.exists() else None
         rows.append(
             TaskSummary(
                 suite=group[0],
                 task=group[1],
                 instruction=records[0].instruction if records else "",
-                demos=len(held.steps) if held else 0,
+                demos=len(there.steps),
                 attempts=len(records),
                 successes=sum(record.success for record in records),
                 errors=sum(record.error is not None for record in records),
-                mean_steps=float(np.mean(held.steps)) if held else 0.0,
-                bytes=held.bytes if held else 0,
+                mean_steps=float(np.mean(there.steps)) if there.steps else 0.0,
+                bytes=there.bytes,
             )
         )
     return rows

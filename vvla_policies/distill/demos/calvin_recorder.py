@@ -1,0 +1,135 @@
+"""Watches CALVIN episodes in the worker process and writes those that succeed.
+
+Only the last task of an episode is kept: what comes before it is there to bring the world about. Pictures are drawn as
+the episode goes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvla_policies.distill.demos.calvin_files import SUFFIX, CalvinDemo, write_part
+from vvla_policies.distill.demos.calvin_layout import PICTURES
+from vvla_policies.distill.demos.disturbance import disturbed_steps
+from vvla_policies.distill.demos.files import part_path
+from vvla_policies.errors import VvlaError
+from vvla_policies.evaluation.plan import EpisodeKey
+
+if TYPE_CHECKING:
+    from vvla_policies.envs.calvin.env import CalvinEnv
+    from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
+
+
+@dataclass(frozen=True)
+class CalvinRecording:
+    """Makes the recorder of an environment; goes to the workers.
+
+    Attributes:
+        folder: where the run's records are.
+        noise: of the pushes, see `disturbance`.
+        facts: how the demonstrations are made.
+    """
+
+    folder: Path
+    noise: float
+    facts: Mapping[str, Any]
+
+    def __call__(self, env: ManipulationEnv) -> CalvinRecorder:
+        """The recorder.
+
+        Raises:
+            VvlaError: the environment is not one of CALVIN's.
+        """
+        if not hasattr(env, "world"):
+            raise VvlaError(f"this recorder is for CALVIN's suites, not for {type(env).__name__}")
+        return CalvinRecorder(env, self)  # type: ignore[arg-type]
+
+
+@dataclass
+class _Tape:
+    """Frames and the actions that were chosen when they were seen; how many tasks came before; whether it is on."""
+
+    frames: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    actions: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    renewals: int = 0
+    running: bool = False
+
+
+class CalvinRecorder:
+    """A `Witness` that writes demonstrations.
+
+    Args:
+        env: the environment.
+        recording: settings.
+    """
+
+    def __init__(self, env: CalvinEnv, recording: CalvinRecording) -> None:
+        self._env = env
+        self._recording = recording
+        self._key: EpisodeKey | None = None
+        self._tape = _Tape()
+
+    def begin(self, key: EpisodeKey) -> None:
+        """Starts an empty tape."""
+        self._key, self._tape = key, _Tape()
+        if self._env.subtasks_left == 1:
+            self._see()
+
+    def step(self, action: NDArray[np.float64], outcome: Outcome) -> None:
+        """Keeps the action, and what it has brought about."""
+        tape, robot = self._tape, self._env.world.robot
+        if tape.running:
+            gripper = [robot.gripper]
+            tape.actions.append(
+                {
+                    "rel_actions": np.concatenate([action[:6], gripper]),
+                    "actions": np.concatenate([robot.target, gripper]),
+                }
+            )
+        tape.renewals += outcome.renewed
+        if self._env.subtasks_left == 1 and not outcome.over:
+            self._see()
+
+    def end(self, outcome: Outcome) -> None:
+        """Writes the demonstration of a success; a failure is forgotten."""
+        if outcome.success and self._tape.actions:
+            assert self._key is not None
+            start = time.perf_counter()
+            write_part(part_path(self._recording.folder, self._key, SUFFIX), self._demo(self._key))
+            self._env.seconds["drawing"] += time.perf_counter() - start
+        self._tape = _Tape()
+
+    def _see(self) -> None:
+        """Draws and reads what is there now."""
+        from vvla_policies.envs.calvin.cameras import draw
+
+        start = time.perf_counter()
+        world, protocol = self._env.world, self._env.settings.protocol
+        drawn = {name: draw(world, camera, protocol.size(camera)) for camera, name in PICTURES.items()}
+        read = {"robot_obs": world.robot.observation(), "scene_obs": world.scene_obs()}
+        self._tape.frames.append({**drawn, **read})
+        self._tape.running = True
+        self._env.seconds["drawing"] += time.perf_counter() - start
+
+    def _demo(self, key: EpisodeKey) -> CalvinDemo:
+        from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
+
+        tape, task = self._tape, self._env.task.name
+        rows = [{**seen, **done} for seen, done in zip(tape.frames, tape.actions, strict=True)]
+        stream = key.stream(f"policy {tape.renewals}" if tape.renewals else "policy")
+        return CalvinDemo(
+            episode=str(key),
+            suite=key.suite,
+            task=task,
+            instruction=INSTRUCTIONS[task],
+            frames={name: np.stack([row[name] for row in rows]) for name in rows[0]},
+            disturbed=disturbed_steps(stream, self._recording.noise, len(rows)),
+            facts=self._recording.facts,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from vvla_policies.envs.suite import Suite
 from vvla_policies.errors import SimulatorError, VvlaError
-from vvla_policies.evaluation.hosting import PolicyHost, Question
+from vvla_policies.evaluation.hosting import Again, PolicyHost, Question
 from vvla_policies.evaluation.plan import EpisodeKey, task_of
 from vvla_policies.evaluation.records import PHASES, EpisodeError, EpisodeRecord, hash_actions
 from vvla_policies.evaluation.schedule import Source, group_of
@@ -29,6 +30,8 @@ TASKS_PER_PROCESS = 32
 """A worker is replaced after so many changes of task: simulators leak when environments are rebuilt."""
 
 _TICK_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
 
 Save = Callable[[EpisodeRecord, NDArray[np.float32]], None]
 
@@ -240,12 +243,16 @@ class Engine:
         start = time.perf_counter()
         answers = self._host.ask(questions)
         seconds = time.perf_counter() - start
+        if any(answer is Again.SMALLER for answer in answers):
+            self._batch_size = max(1, len(batch) // 2)
+            log.warning("the policy ran out of memory: it is asked at most %d questions at once", self._batch_size)
         for number, episode, answer in zip(batch, episodes, answers, strict=True):
             slot = self._slots[number]
             episode.calls += 1
             episode.policy_seconds += seconds
-            if answer is None:
-                self._begin(slot, Episode(episode.key, episode.retries, alone=True))
+            if isinstance(answer, Again):
+                alone = episode.alone or answer is Again.ALONE
+                self._begin(slot, Episode(episode.key, episode.retries, alone))
             elif isinstance(answer, EpisodeError):
                 self._finish(slot, answer)
             else:

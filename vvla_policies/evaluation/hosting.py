@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from vvla_policies.errors import LostPolicyError, PolicyError
@@ -28,6 +29,13 @@ class Question:
     slot: int
     observation: Observation
     instruction: str
+
+
+class Again(Enum):
+    """No answer, and the memory can no longer be trusted: the episode is to be begun again."""
+
+    ALONE = "asked about on its own"
+    SMALLER = "in a smaller batch, for this one did not fit into the policy's memory"
 
 
 class PolicyHost:
@@ -59,21 +67,20 @@ class PolicyHost:
         begun = attempt(lambda: self._begin(slot, seed))
         return begun.error if isinstance(begun, Crash) else None
 
-    def ask(self, questions: Sequence[Question]) -> list[ActionChunk | EpisodeError | None]:
+    def ask(self, questions: Sequence[Question]) -> list[ActionChunk | EpisodeError | Again]:
         """Answers all questions, in one batch if the policy takes batches.
 
         Returns:
-            For each question a checked chunk (T, 7), or what went wrong; None where a call for several episodes failed
-            and the memories can no longer be trusted, or the policy was lost: such an episode is to be run again on
-            its own.
+            For each question a checked chunk (T, 7), or what went wrong; `Again` where a call for several episodes
+            failed, or the policy was lost.
         """
         if not isinstance(self._policy, BatchedPolicy):
             return [_checked(attempt(functools.partial(self._act, question))) for question in questions]
         answers = attempt(lambda: self._act_batch(questions))
-        if isinstance(answers, Crash) and isinstance(answers.exception, LostPolicyError):
-            return [None] * len(questions)
         if isinstance(answers, Crash):
-            return [answers.error] if len(questions) == 1 else [None] * len(questions)
+            alone = len(questions) == 1 and not isinstance(answers.exception, LostPolicyError)
+            again = Again.SMALLER if _out_of_memory(answers.exception) else Again.ALONE
+            return [answers.error] if alone else [again] * len(questions)
         return [_checked(attempt(functools.partial(as_chunk, answer, self.card))) for answer in answers]
 
     def end(self, slot: int) -> None:
@@ -115,3 +122,10 @@ class PolicyHost:
 
 def _checked(answer: ActionChunk | Crash) -> ActionChunk | EpisodeError:
     return answer.error if isinstance(answer, Crash) else answer
+
+
+def _out_of_memory(exception: Exception) -> bool:
+    """Whether that is what it says, in the words of Python, PyTorch, CUDA or XLA."""
+    words = f"{type(exception).__name__} {exception}"
+    told = any(sign in words for sign in ("OutOfMemory", "out of memory", "RESOURCE_EXHAUSTED"))
+    return told or isinstance(exception, MemoryError)

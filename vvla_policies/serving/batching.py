@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from vvla_policies.errors import PolicyError
-from vvla_policies.evaluation.hosting import PolicyHost, Question
+from vvla_policies.evaluation.hosting import Again, PolicyHost, Question
 from vvla_policies.evaluation.records import EpisodeError
 from vvla_policies.policy import ActionChunk
 
@@ -124,11 +124,14 @@ class Batcher:
         start = time.perf_counter()
         answers = await self._call(lambda: self._host.ask([waiting.question for waiting in batch]))
         milliseconds = (time.perf_counter() - start) * 1000
+        if any(answer is Again.SMALLER for answer in answers):
+            self._size = max(1, len(batch) // 2)
+        if any(answer is Again.ALONE for answer in answers):
+            self._careful_until = time.perf_counter() + CAUTION_SECONDS
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.answer.done():  # its client's task was cancelled
                 continue
-            if answer is None:
-                self._careful_until = time.perf_counter() + CAUTION_SECONDS
+            if isinstance(answer, Again):
                 lost = "a call for several clients failed; begin the episode again"
                 waiting.answer.set_exception(PolicyError(lost))
             elif isinstance(answer, EpisodeError):

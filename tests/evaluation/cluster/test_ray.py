@@ -76,11 +76,11 @@ def test_a_machine_that_is_lost_and_one_that_joins(cluster: Any, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.libero
 def test_sixty_libero_episodes_on_three_machines_of_which_one_is_lost(cluster: Any, tmp_path: Path) -> None:
-    asked = {"suites": ("libero_spatial",), "episodes": 6, "assets": "primitive"}
-    whole = evaluate(fakes.request(tmp_path / "whole", "noop", **asked, workers=1))
+    asked = {"suites": ("tests.evaluation.cluster.short:SUITE",), "episodes": 6, "assets": "primitive"}
+    whole = evaluate(fakes.request(tmp_path / "whole", "random", **asked))
     machines = list(cluster.worker_nodes)
     machines += [cluster.add_node(num_cpus=1) for _ in range(3 - len(machines))]
-    run = evaluate(on(cluster, tmp_path / "run", "noop", **asked), Accident(cluster, machines[0], after=30))
+    run = evaluate(on(cluster, tmp_path / "run", "random", **asked), Accident(cluster, machines[0], after=30))
     assert len(run.records) == 60
     assert not fakes.errors(run)
     assert fakes.outcomes(run) == fakes.outcomes(whole)

@@ -38,7 +38,7 @@ _RECRUIT_SECONDS = 3.0
 _CLOSE_SECONDS = 30.0
 _KNOCK_SECONDS = 10.0
 _THREADS = 4  # of a placement: events, offers, closing
-_OURS = ("VVLA_", "MUJOCO_", "PYOPENGL_")
+_OWN = "VVLA_RENDERER"  # what draws is a machine's own affair; records say what it was
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ def _knock(address: str) -> None:
 
 def _variables() -> dict[str, str | None]:
     """Ray sets numbers of threads for its processes; a run is to have those of the driver on every machine."""
-    ours = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
+    ours = {name: value for name, value in os.environ.items() if name.startswith("VVLA_") and name != _OWN}
     return {**{name: os.environ.get(name) for name in SINGLE_THREADED}, **ours}
 
 

@@ -15,7 +15,7 @@ from vvla_policies.cli.parsing import parse_options, parse_tasks, split_names
 
 if TYPE_CHECKING:
     from vvla_policies.distill.demos.collect import DemoRequest
-    from vvla_policies.distill.demos.inspection import TaskSummary
+    from vvla_policies.distill.demos.inspection import Contents, TaskSummary
 
 MEGA = 1e6
 WHAT, HOW, WHERE = "What to demonstrate", "How", "Speed and place"
@@ -143,9 +143,9 @@ def inspect(
 ) -> None:
     """Show what files of demonstrations hold, and write a contact sheet (.png) beside each.
 
-    Official LIBERO data sets are read as well.
+    Official data sets of LIBERO and CALVIN are read as well.
     """
-    from vvla_policies.distill.demos.inspection import contact_sheet, contents, find_files
+    from vvla_policies.distill.demos.inspection import contact_sheet, find_files, survey
 
     table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("File", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -155,22 +155,26 @@ def inspect(
     steps = 0
     files = find_files(path)
     for file in files:
-        held = contents(file)
-        steps += sum(held.steps)
-        table.add_row(
-            str(file.relative_to(path) if path.is_dir() else file.name),
-            held.instruction,
-            str(len(held.steps)),
-            f"{min(held.steps)}-{max(held.steps)}",
-            f"{sum(held.steps) / len(held.steps):.0f}",
-            f"{held.size[0]}x{held.size[1]}",
-            "-" if held.disturbed is None else f"{100 * held.disturbed:.0f} %",
-            f"{held.bytes / MEGA:.1f}",
-        )
+        for held in survey(file):
+            steps += sum(held.steps)
+            table.add_row(*_row(held, path))
         if sheet:
             contact_sheet(file).save(file.with_suffix(".png"))
     out.print(table)
     say(f"{len(files)} files, {steps} steps" + (f"; contact sheets beside them in {path}" if sheet else ""))
+
+
+def _row(held: Contents, path: Path) -> tuple[str, ...]:
+    return (
+        str(held.path.relative_to(path) if path.is_dir() else held.path.name),
+        held.instruction,
+        str(len(held.steps)),
+        f"{min(held.steps)}-{max(held.steps)}",
+        f"{sum(held.steps) / len(held.steps):.0f}",
+        f"{held.size[0]}x{held.size[1]}",
+        "-" if held.disturbed is None else f"{100 * held.disturbed:.0f} %",
+        f"{held.bytes / MEGA:.1f}",
+    )
 
 
 @app.command()

@@ -85,10 +85,13 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self.instructions = sorted({file.instruction for file in files})
         self._files = tuple(files)
         self._first = np.cumsum([0, *(sum(file.lengths) for file in files)])
+        if len({file.origin.benchmark for file in files}) > 1:
+            raise RecordError("demonstrations of different benchmarks do not go together: train on one of them")
+        self._lag = min(windows.lag, files[0].origin.delay) if files else 0
         self._demos = self._index(demos)
         if not len(self._demos):
             raise RecordError(f"no demonstration to read in {len(self._files)} files")
-        starts = -(-(self._demos[:, 1] - windows.lag) // windows.stride)
+        starts = -(-(self._demos[:, 1] - self._lag) // windows.stride)
         self._ends = np.cumsum(starts)
         numbers = [file.numbers() for file in files]
         self._actions = np.concatenate([one["actions"] for one in numbers])
@@ -208,7 +211,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         for first, file in zip(self._first, self._files, strict=False):
             task, at = self.instructions.index(file.instruction), int(first)
             for name, length in zip(file.demos, file.lengths, strict=True):
-                if (chosen is None or name in chosen[file.source]) and length > self.windows.lag:
+                if (chosen is None or name in chosen[file.source]) and length > self._lag:
                     rows.append((at, length, task))
                 at += length
         return np.array(rows, dtype=np.int64).reshape(-1, 3)
@@ -252,7 +255,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         return out.reshape(*frames.shape, 2, edge, edge, 3)
 
     def _labels(self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]) -> Batch:
-        wanted = frames[:, :, None] + self.windows.lag + np.arange(self.windows.future)
+        wanted = frames[:, :, None] + self._lag + np.arange(self.windows.future)
         inside = np.clip(wanted, 0, length[:, :, None] - 1)
         valid = (wanted == inside) & (frames >= 0)[:, :, None]
         there = start[:, :, None] + inside

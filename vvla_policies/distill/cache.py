@@ -1,18 +1,18 @@
 """Demonstrations as training reads them: pictures of the model's size in memory-mapped arrays, and the numbers.
 
 A training reads every frame many times. Unpacking and resizing it each time costs more than a small network's step, so
-it is done once, into a folder for each file of demonstrations:
+it is done once, into a folder for each source of demonstrations (a LIBERO file, a phrase of a CALVIN folder):
 
     <cache>/<task>-<key>/index.json          names, lengths, instruction
                          numbers.npz         proprioception and actions, in this package's conventions
                          pictures-64.npy     uint8 (N, 2, 64, 64, 3), third-person first; one file for each view
 
-The key stands for the file's name, size and time of change. Folders and files are moved into place when they are whole.
+The key stands for the files' names, sizes and times of change. Folders and files are moved into place when they are
+whole.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -24,32 +24,21 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import (
-    PICTURES,
-    STATES,
-    actions_from_file,
-    flipped,
-    gripper_commands,
-    states_from_file,
-)
-from vvla_policies.distill.demos.files import opened
-from vvla_policies.distill.demos.inspection import demo_names, instruction
-from vvla_policies.distill.demos.layout import FACTS, SUFFIX
+from vvla_policies.distill.conversions import STATES
+from vvla_policies.distill.sources import Source, sources
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture, proprioception
 from vvla_policies.observation import CAMERAS, Observation
 
 INDEX, NUMBERS = "index.json", "numbers.npz"
-FORMAT = 1
-_LOW = ("ee_pos", "ee_ori", "gripper_states", "joint_states")
 
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A file of demonstrations, unpacked.
+    """A source of demonstrations, unpacked.
 
     Attributes:
-        source: the file.
+        origin: the source.
         folder: where its arrays are.
         demos: names of its groups, in order.
         lengths: frames of each.
@@ -58,13 +47,18 @@ class CachedFile:
         facts: how it was made (the `vvla` attribute).
     """
 
-    source: Path
+    origin: Source
     folder: Path
     demos: tuple[str, ...]
     lengths: tuple[int, ...]
     instruction: str
     size: int
     facts: dict[str, Any]
+
+    @property
+    def source(self) -> Path:
+        """Tells it from all others."""
+        return self.origin.path
 
     def numbers(self) -> dict[str, NDArray[Any]]:
         """The state keys of an `Observation`, "actions" (N, 7) and "disturbed" (N,), all demonstrations in a row."""
@@ -99,13 +93,12 @@ class CachedFile:
         shape = (sum(self.lengths), 2, view.size, view.size, 3)
         target = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
         first = 0
-        with opened(self.source) as file:
-            for name, length in zip(self.demos, self.lengths, strict=True):
-                for number, camera in enumerate(CAMERAS):
-                    frames = flipped(file["data"][name]["obs"][PICTURES[camera]][()])
-                    for k in range(length):
-                        target[first + k, number] = picture(frames[k], view)
-                first += length
+        for name, length in zip(self.demos, self.lengths, strict=True):
+            for number, camera in enumerate(CAMERAS):
+                frames = self.origin.pictures(name, camera)
+                for k in range(length):
+                    target[first + k, number] = picture(frames[k], view)
+            first += length
         target.flush()
 
 
@@ -114,60 +107,48 @@ def cached(paths: Sequence[Path], cache: Path, report: Callable[[str], None] = l
 
     Args:
         paths: the files, `inspection.find_files`.
-        cache: folder of all cached files; made if absent.
-        report: hears of each file that is unpacked.
+        cache: folder of all that is cached; made if absent.
+        report: hears of each source that is unpacked.
 
     Raises:
         RecordError: a file is damaged or is changed meanwhile, or the cache cannot be written.
     """
     found = []
-    for path in paths:
-        folder = cache / _name(path)
+    for origin in (source for path in paths for source in sources(path)):
+        folder = cache / origin.key()
         if not (folder / INDEX).exists():
-            report(f"unpacking {path.name}")
-            _unpack(path, folder)
+            report(f"unpacking {origin.path.name}")
+            _unpack(origin, folder)
         told = json.loads((folder / INDEX).read_text())
         found.append(
             CachedFile(
-                path, folder, tuple(told["demos"]), tuple(told["lengths"]), told["instruction"], told["size"],
+                origin, folder, tuple(told["demos"]), tuple(told["lengths"]), told["instruction"], told["size"],
                 told["facts"],
             )
         )  # fmt: skip
     return found
 
 
-def _name(path: Path) -> str:
+def _unpack(origin: Source, folder: Path) -> None:
+    """The index and the numbers of a source."""
     try:
-        found = path.stat()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read as a file of demonstrations: {error.strerror}") from error
-    key = f"{FORMAT} {path.name} {found.st_size} {found.st_mtime_ns}"
-    return f"{path.name.removesuffix(SUFFIX)[:80]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-
-
-def _unpack(path: Path, folder: Path) -> None:
-    """The index and the numbers of a file."""
-    with opened(path) as file:
-        data = file["data"]
-        demos = [name for name in demo_names(data) if data[name]["actions"].shape[0] > 0]
-        if not demos:
-            raise RecordError(f"{path} holds no demonstrations")
-        try:
-            numbers = [_numbers(data[name]) for name in demos]
-            edges = {data[name]["obs"][PICTURES[camera]].shape[1:] for name in demos for camera in CAMERAS}
-        except (KeyError, ValueError, OSError) as error:
-            raise RecordError(f"{path} is no whole file of demonstrations: {error}") from error
-        wrong = [shape for shape in edges if len(shape) != 3 or shape[2] != 3]
-        if wrong:
-            raise RecordError(f"{path} holds pictures of shape {wrong[0]}, not (height, width, 3)")
-        height, width = next(iter(edges))[:2]
-        index = {
-            "demos": demos,
-            "lengths": [len(one["actions"]) for one in numbers],
-            "instruction": instruction(path, data.attrs),
-            "size": int(height) if len(edges) == 1 and height == width else 0,
-            "facts": json.loads(data.attrs.get(FACTS, "{}")),
-        }
+        held = origin.index()
+        numbers = [origin.numbers(name) for name in held.demos]
+    except (KeyError, ValueError, OSError) as error:
+        raise RecordError(f"{origin.path} is no whole file of demonstrations: {error}") from error
+    if not held.demos:
+        raise RecordError(f"{origin.path} holds no demonstrations")
+    wrong = [shape for shape in held.shapes if len(shape) != 3 or shape[2] != 3]
+    if wrong:
+        raise RecordError(f"{origin.path} holds pictures of shape {wrong[0]}, not (height, width, 3)")
+    height, width = next(iter(held.shapes))[:2]
+    index = {
+        "demos": held.demos,
+        "lengths": [len(one["actions"]) for one in numbers],
+        "instruction": held.instruction,
+        "size": int(height) if len(held.shapes) == 1 and height == width else 0,
+        "facts": held.facts,
+    }
     joined = {name: np.concatenate([one[name] for one in numbers]) for name in numbers[0]}
 
     def fill(work: Path) -> None:
@@ -176,13 +157,6 @@ def _unpack(path: Path, folder: Path) -> None:
         (work / INDEX).write_text(json.dumps(index))
 
     make_whole(folder, fill)
-
-
-def _numbers(group: Any) -> dict[str, NDArray[Any]]:
-    actions = actions_from_file(group["actions"][()])
-    states = states_from_file({name: group["obs"][name][()] for name in _LOW}, gripper_commands(actions))
-    disturbed = group["disturbed"][()] != 0 if "disturbed" in group else np.zeros(len(actions), dtype=bool)
-    return {**states, "actions": actions, "disturbed": disturbed}
 
 
 def make_whole(path: Path, fill: Callable[[Path], None]) -> None:

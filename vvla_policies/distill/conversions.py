@@ -1,11 +1,16 @@
-"""Between LIBERO's demonstration files and this package's conventions: the one place that knows both.
+"""Between demonstration files and this package's conventions: the one place that knows both.
 
-| in the file | here |
+| in LIBERO's files | here |
 |---|---|
 | `obs/agentview_rgb`, `obs/eye_in_hand_rgb`: upside down, as MuJoCo renders | `image`, `wrist_image`: upright |
 | `actions[:, 6]`: -1 opens | +1 opens |
 | `obs/ee_pos`, `obs/ee_ori`, ...: float64, an axis-angle | `eef_pos`, `eef_quat`, ...: float32, a quaternion |
 | `states[t]`: before `actions[t]`; `obs[t]`: *after* it | see `Alignment` |
+
+| in CALVIN's frames | here |
+|---|---|
+| `robot_obs`: position, extrinsic xyz euler angles, opening width, joints, last gripper command | the state keys |
+| `rel_actions`: gripper +1 open | the action of the very frame |
 """
 
 from __future__ import annotations
@@ -22,8 +27,8 @@ Float = NDArray[np.float32]
 Array = NDArray[Any]
 
 Alignment = Literal["causal", "stored"]
-"""Which action belongs to `obs[t]` of a file. "causal": `actions[t + 1]`, the one that was chosen when `obs[t]` was
-seen. "stored": `actions[t]`, the one that led there, as LIBERO's own training pairs them."""
+"""Which action belongs to `obs[t]` of LIBERO's files. "causal": `actions[t + 1]`, the one that was chosen when `obs[t]`
+was seen. "stored": `actions[t]`, the one that led there, as LIBERO's own training pairs them."""
 
 PICTURES = {"image": "agentview_rgb", "wrist_image": "eye_in_hand_rgb"}
 """Observation key to the name in the file, below `obs/`."""
@@ -121,3 +126,60 @@ def states_to_file(read: Mapping[str, Array]) -> dict[str, NDArray[np.float64]]:
         "joint_states": read["joint_pos"],
         "robot_states": np.concatenate([read["gripper_qpos"], read["eef_pos"], read["eef_quat"]], axis=-1),
     }
+
+
+# --- CALVIN ----------------------------------------------------------------------------------------------------------
+
+
+def states_from_robot_obs(robot_obs: Array) -> dict[str, Float]:
+    """Proprioception in our format.
+
+    `robot_obs` does not hold the sign of the quaternion. The simulator's has none of its own choice either: it turns
+    with the tool, which points down and looks ahead, yaw near pi / 2; so that one is taken which is nearer to there.
+
+    Args:
+        robot_obs: (N, 15), CALVIN's.
+
+    Returns:
+        The state keys of an `Observation`, each (N, ...).
+    """
+    read = np.asarray(robot_obs, dtype=np.float64)
+    quats = euler_quaternions(read[:, 3:6])
+    quats *= np.where(quats[:, :1] + quats[:, 1:2] < 0, -1.0, 1.0)
+    fingers = np.repeat(read[:, 6:7] / 2, 2, axis=1)
+    turns = np.stack([axis_angle(quat) for quat in quats])
+    found = {
+        "eef_pos": read[:, :3],
+        "eef_quat": quats,
+        "gripper_qpos": fingers,
+        "gripper_command": np.where(read[:, 14:] > 0, 1.0, -1.0),
+        "joint_pos": read[:, 7:14],
+        "state": np.concatenate([read[:, :3], turns, fingers], axis=1),
+    }
+    return {key: np.asarray(value, dtype=np.float32) for key, value in found.items()}
+
+
+def actions_from_calvin(rel_actions: Array) -> Float:
+    """Actions (..., 7) in [-1, 1], gripper exactly +1 (open: above 0, as the simulator has it) or -1."""
+    actions = np.clip(np.asarray(rel_actions, dtype=np.float32), -1.0, 1.0)
+    actions[..., 6] = np.where(actions[..., 6] > 0, 1.0, -1.0)
+    return actions
+
+
+def euler_quaternions(angles: Array) -> NDArray[np.float64]:
+    """The inverse of `observation.euler_xyz`, up to the sign.
+
+    Args:
+        angles: (..., 3), extrinsic xyz, rad.
+
+    Returns:
+        (..., 4), xyzw, unit length.
+
+    >>> euler_quaternions(np.array([np.pi, 0.0, 0.0])).round(6).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
+    half = np.asarray(angles, dtype=np.float64) / 2
+    (a, b, c), (x, y, z) = np.moveaxis(np.cos(half), -1, 0), np.moveaxis(np.sin(half), -1, 0)
+    return np.stack(
+        [x * b * c - a * y * z, a * y * c + x * b * z, a * b * z - x * y * c, a * b * c + x * y * z], axis=-1
+    )

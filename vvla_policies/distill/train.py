@@ -191,7 +191,14 @@ def _cached(request: TrainRequest, note: Note) -> list[CachedFile]:
 
     paths = [path for place in request.data for path in find_files(place)]
     with PartialState().main_process_first():
-        return cached(paths, _cache(request), note)
+        found = cached(paths, _cache(request), note)
+    others = {file.origin.benchmark for file in found} - {request.recipe.benchmark}
+    if others:
+        raise RecordError(
+            f"the recipe is for {request.recipe.benchmark}, the demonstrations are {others.pop()}'s; take a --recipe "
+            "that goes with them, such as calvin-mini or libero-mini"
+        )
+    return found
 
 
 def _windows(

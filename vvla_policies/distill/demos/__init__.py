@@ -11,6 +11,6 @@
     inspection   what a file or folder holds: table and contact sheet
     verify       do the recorded actions lead through the recorded states again?
 
-A folder of demonstrations holds `<suite folder>/<task>_demo.hdf5` or `training/` (whole tasks), and `episodes/`: the run's
-records, and in `episodes/parts/` the demonstrations of tasks under way, one file each.
+A folder of demonstrations holds `<suite folder>/<task>_demo.hdf5` or `training/` (whole tasks), and `episodes/`: the
+run's records, and in `episodes/parts/` the demonstrations of tasks under way, one file each.
 """

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from vvla_policies.errors import RecordError
 
-SPLIT, STRETCHES = "training", "ep_start_end_ids.npy"
+SPLIT, VALIDATION = "training", "validation"
+STRETCHES = "ep_start_end_ids.npy"
 ANNOTATIONS = "lang_annotations/auto_lang_ann.npy"
 LONGEST = 64
 PICTURES = {"image": "rgb_static", "wrist_image": "rgb_gripper"}

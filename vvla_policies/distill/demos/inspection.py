@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvla_policies.distill.conversions import PICTURES, flipped
+from vvla_policies.distill.demos.calvin_layout import ANNOTATIONS, VALIDATION
 from vvla_policies.distill.demos.files import opened
 from vvla_policies.distill.demos.layout import FACTS, SUFFIX
 from vvla_policies.errors import RecordError
@@ -52,14 +53,17 @@ class Contents:
 def find_files(path: Path) -> list[Path]:
     """The files of demonstrations at a path: itself, or all below a folder, sorted.
 
+    CALVIN's are the annotations of its splits; one named `validation` is left out, unless the path lies in it.
+
     Raises:
         RecordError: there are none.
     """
     if path.is_file():
         return [path]
     found = sorted(p for p in path.rglob(f"*{SUFFIX}") if not p.name.startswith("."))
+    found += sorted(p for p in path.rglob(ANNOTATIONS) if VALIDATION not in p.relative_to(path).parts)
     if not found:
-        raise RecordError(f"there are no demonstrations (*{SUFFIX}) in {path}")
+        raise RecordError(f"there are no demonstrations (*{SUFFIX} or {ANNOTATIONS}) in {path}")
     return found
 
 
@@ -88,6 +92,17 @@ def contents(path: Path) -> Contents:
         )
 
 
+def survey(path: Path) -> list[Contents]:
+    """Looks into what `find_files` found: a LIBERO file, which is one task's, or the tasks of a CALVIN folder.
+
+    Raises:
+        RecordError: it is neither.
+    """
+    from vvla_policies.distill.demos import calvin_inspection
+
+    return calvin_inspection.survey(path) if path.name == Path(ANNOTATIONS).name else [contents(path)]
+
+
 def demo_names(data: Any) -> list[str]:
     """The groups of a file's demonstrations, in the order of their numbers."""
     return sorted((name for name in data if name.startswith("demo_")), key=lambda name: int(name[5:]))
@@ -112,13 +127,16 @@ def instruction(path: Path, attributes: Any) -> str:
 
 
 def contact_sheet(path: Path, title: str = "") -> Image.Image:
-    """A row for each of the file's first demonstrations: pictures from its first to its last step.
+    """A row for each of the file's first demonstrations (CALVIN: tasks): pictures from the first to the last step.
 
     Raises:
         RecordError: it is no file of demonstrations.
     """
+    from vvla_policies.distill.demos import calvin_inspection
     from vvla_policies.evaluation import captions
 
+    if path.name == Path(ANNOTATIONS).name:
+        return captions.contact_sheet(title or path.parents[1].name, calvin_inspection.sheet_rows(path, COLUMNS))
     with opened(path) as file:
         data = file["data"]
         told = instruction(path, data.attrs)

@@ -55,6 +55,7 @@ class Act(Imitator):
         config: its sizes.
     """
 
+    config: ActConfig
     places: Tensor
 
     def __init__(self, config: ActConfig) -> None:

@@ -74,6 +74,7 @@ class BcTransformer(Imitator):
         config: its sizes.
     """
 
+    config: BcTransformerConfig
     sees: Tensor
 
     def __init__(self, config: BcTransformerConfig) -> None:

@@ -56,6 +56,8 @@ class Diffusion(Imitator):
         config: its sizes.
     """
 
+    config: DiffusionConfig
+
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__(config)
         self.config = config

@@ -86,7 +86,8 @@ class _Block(nn.Module):
         return self.second(self.first(x) * (1 + scale) + shift) + self.shortcut(x)
 
 
-def _through(blocks: nn.ModuleList, x: Tensor, told: Tensor) -> Tensor:
+def _through(blocks: nn.Module, x: Tensor, told: Tensor) -> Tensor:
+    assert isinstance(blocks, nn.ModuleList)
     for block in blocks:
         x = block(x, told)
     return x

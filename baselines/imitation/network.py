@@ -71,6 +71,7 @@ class Imitator(nn.Module, ABC):
 
     noise: tuple[int, ...] = ()
     """Shape of the standard normal numbers that `predict` takes for each window; () for none."""
+    config: ImitatorConfig
     pixel_mean: Tensor
     pixel_std: Tensor
     state_mean: Tensor

@@ -97,7 +97,7 @@ def open_imitator(recipe: Recipe, sources: Sources) -> Learner:
             raise VvlaError("config cannot change a network that begins from a checkpoint; leave out --init or config")
     else:
         longer = {"history": recipe.history} if recipe.history else {}
-        fixed = {"method": recipe.stage, "benchmark": recipe.benchmark, "seed": recipe.seed}
+        fixed: dict[str, Any] = {"method": recipe.stage, "benchmark": recipe.benchmark, "seed": recipe.seed}
         network, card = _with_changes(
             lambda name, **new: imitators.build(preset=name, **fixed, **new), recipe, **longer
         )

@@ -78,7 +78,7 @@ class Diffusion(Imitator):
         clean = batch["actions"][:, -1].repeat(count, 1, 1)
         valid = batch["actions_valid"][:, -1].repeat(count, 1)
         known = frames.flatten(1).repeat(count, 1)
-        generator = self.draws(clean)
+        generator = self.generator(clean)
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         step = torch.randint(self.config.steps, (len(clean),), generator=generator, device=clean.device)
         said = self.unet(self.schedule.noised(clean, noise, step), step, known)

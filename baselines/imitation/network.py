@@ -150,7 +150,7 @@ class Imitator(nn.Module, ABC):
             (B, chunk, 7): arm in [-1, 1], gripper +1 open, -1 closed.
         """
 
-    def draws(self, like: Tensor) -> torch.Generator | None:
+    def generator(self, like: Tensor) -> torch.Generator | None:
         """Where random numbers of `losses` come from: PyTorch's own generator, but a fixed one in evaluation mode."""
         return None if self.training else torch.Generator(like.device).manual_seed(0)
 

@@ -24,7 +24,10 @@ WHAT, HOW = "What to teach", "Speed and place"
 def distill(
     suite: Annotated[
         list[str],
-        typer.Option(help="A suite, repeated or comma-separated; [bold]libero[/] is all four.", rich_help_panel=WHAT),
+        typer.Option(
+            help="A suite, repeated or comma-separated; [bold]libero[/] is all four, [bold]calvin[/] its chains.",
+            rich_help_panel=WHAT,
+        ),
     ],
     preset: Annotated[str, typer.Option(help="mini, or name of recipes of your own.", rich_help_panel=WHAT)] = "mini",
     data: Annotated[
@@ -55,6 +58,8 @@ def distill(
     [bold]Example[/]
 
     vvla distill --preset mini --suite libero --out distilled
+
+    vvla distill --preset mini --suite calvin --episodes 100 --out distilled-calvin
     """
     try:
         from vvla_policies.distill import pipeline
@@ -68,10 +73,11 @@ def distill(
         stage, colon, rest = text.partition(":")
         scoped.setdefault(stage if colon else "", []).append(rest if colon else text)
     chosen = parse_tasks(tasks)
+    suites = split_names(suite)
     request = pipeline.DistillRequest(
-        suites=tuple(split_names(suite)),
+        suites=tuple(suites),
         out=out_folder,
-        recipe=pipeline.PRESETS.get(preset, preset),
+        recipe=pipeline.recipes_of(preset, suites),
         data=tuple(data or ()),
         per_task=per_task,
         noise=noise,

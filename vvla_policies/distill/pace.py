@@ -65,4 +65,5 @@ def _batch(learner: Learner) -> Mapping[str, Tensor]:
         "state": torch.zeros(*shape, 8),
         "actions": torch.zeros(*shape, learner.chunk, 7),
         "actions_valid": torch.ones(*shape, learner.chunk, dtype=torch.bool),
+        "waypoint": torch.zeros(*shape, 3),
     }

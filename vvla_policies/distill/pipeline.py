@@ -26,14 +26,16 @@ from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pace import seconds_per_window
 from vvla_policies.distill.recipe import Recipe, changed, load_recipe, recipe_names
 from vvla_policies.distill.train import Line, Note, TrainRequest, train
+from vvla_policies.envs.suite import expand, load_suite
+from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.contrast_tables import render as render_contrasts
 from vvla_policies.evaluation.contrasts import compare
 from vvla_policies.evaluation.evaluate import SILENT, Reporter, Request, evaluate
 from vvla_policies.evaluation.records import Run
 from vvla_policies.evaluation.tables import render
 
-PRESETS = {"mini": "libero-mini"}
-"""Name of a size to the name of its recipes."""
+PRESETS = ("mini",)
+"""Sizes that have recipes for every benchmark, "<benchmark>-<size>"."""
 SECONDS_PER_DEMO, SECONDS_PER_EPISODE = 24.0, 20.0
 """Of one worker, roughly, with primitive assets drawn in software; for the plan alone."""
 
@@ -64,8 +66,8 @@ class DistillRequest:
         per_task: demonstrations of each task.
         noise: of the expert, see `DemoRequest`.
         assets: "official", "primitive" or "auto".
-        tasks: their numbers, None for all.
-        episodes: per task, of the evaluation.
+        tasks: their numbers, None for all; of CALVIN those that are practised.
+        episodes: per task, of the evaluation; in CALVIN chains.
         controls: also teach and evaluate `only-ft` and `freeze-vlm`.
         changes: stage ("" for all) to fields of its recipe to change.
         sources: checkpoints that the first steps begin from: a vision-language model, encoders.
@@ -174,6 +176,27 @@ def _has_recipe(request: DistillRequest, stage: str) -> bool:
     return (folder / f"{stage}.yaml").exists() if folder.is_dir() else request.recipe in recipe_names(stage)
 
 
+def recipes_of(preset: str, suites: Sequence[str]) -> str:
+    """The name of a preset's recipes for the benchmark of some suites; a name that is no preset's stands for itself.
+
+    Raises:
+        VvlaError: a suite does not exist, or they are of several benchmarks.
+    """
+    benchmarks = {load_suite(name).benchmark for name in expand(suites)}
+    if preset not in PRESETS:
+        return preset
+    if len(benchmarks) > 1:
+        raise VvlaError(
+            f"one student is taught for one benchmark; the suites are of {' and '.join(sorted(benchmarks))}"
+        )
+    return f"{benchmarks.pop()}-{preset}"
+
+
+def _evaluated_tasks(request: DistillRequest) -> tuple[int, ...] | None:
+    """Numbers of tasks, unless the suites have others than those that are practised for them."""
+    return None if any(load_suite(name).practice for name in expand(request.suites)) else request.tasks
+
+
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +264,7 @@ def _run(request: DistillRequest, name: str, reporter: Reporter) -> Run:
         policy="teacher" if name == "teacher" else "student",
         policy_options={"checkpoint": str(request.out / name)},
         suites=request.suites,
-        tasks=request.tasks,
+        tasks=_evaluated_tasks(request),
         episodes=request.episodes,
         assets=request.assets,
         workers=request.workers,
@@ -259,10 +282,8 @@ def _recorded(folder: Path) -> int:
 
 
 def _tasks(request: DistillRequest) -> int:
-    from vvla_policies.envs.suite import expand, load_suite
-
-    suites = [load_suite(name) for name in expand(request.suites)]
-    return sum(len(suite.tasks) if request.tasks is None else len(request.tasks) for suite in suites)
+    suites, tasks = [load_suite(name) for name in expand(request.suites)], _evaluated_tasks(request)
+    return sum(len(suite.tasks if tasks is None else tasks) for suite in suites)
 
 
 def _cores() -> int:

@@ -191,7 +191,7 @@ def summary(run: Run, held: Mapping[Group, Held]) -> list[TaskSummary]:
             TaskSummary(
                 suite=group[0],
                 task=group[1],
-                instruction=records[0].instruction if records else "",
+                instruction=there.instruction,
                 demos=len(there.steps),
                 attempts=len(records),
                 successes=sum(record.success for record in records),

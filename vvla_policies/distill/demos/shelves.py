@@ -25,11 +25,13 @@ class Held:
     """The demonstrations of a task that are in their place.
 
     Attributes:
+        instruction: of the task.
         episodes: keys as text.
         steps: of each.
         bytes: on the disk.
     """
 
+    instruction: str
     episodes: tuple[str, ...] = ()
     steps: tuple[int, ...] = ()
     bytes: int = 0
@@ -84,11 +86,11 @@ class LiberoShelf:
 
     def held(self, task: int) -> Held:
         """See `Shelf.held`."""
-        path = self.path(task)
+        path, told = self.path(task), self._suite.tasks[task].instruction
         if not path.exists():
-            return Held()
+            return Held(told)
         inside = contents(path)
-        return Held(tuple(episodes_in(path)), inside.steps, inside.bytes)
+        return Held(told, tuple(episodes_in(path)), inside.steps, inside.bytes)
 
     def assemble(self, task: int) -> None:
         """See `Shelf.assemble`."""
@@ -122,6 +124,7 @@ class CalvinShelf:
         demos = calvin_files.demonstrations(segments)
         frames = [frame_path(self._split, k) for s in segments for k in range(s.first, s.last + 1)]
         return Held(
+            self._suite.tasks[task].instruction,
             tuple(demo[0].episode for demo in demos),
             tuple(demo[-1].last + 1 - demo[0].first for demo in demos),
             sum(path.stat().st_size for path in frames if path.exists()),

@@ -13,6 +13,7 @@ from vvla_policies.errors import VvlaError
 from vvla_policies.student.config import PRESETS as STUDENTS
 from vvla_policies.teacher.config import PRESETS as TEACHERS
 
+BASELINES = {stage: {f"{stage}-mini"} for stage in ("act", "diffusion", "bc-transformer")}
 ALL = [(stage, name) for stage in get_args(Stage) for name in recipe_names(stage)]
 
 
@@ -20,7 +21,7 @@ ALL = [(stage, name) for stage in get_args(Stage) for name in recipe_names(stage
 def test_recipes_of_the_package(stage, name):
     recipe = load_recipe(stage, name)
     assert recipe.stage == stage
-    assert recipe.preset in (TEACHERS if stage == "teacher" else STUDENTS)
+    assert recipe.preset in {"teacher": TEACHERS, **BASELINES}.get(stage, STUDENTS)
     recipe.accumulation()
     assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
 

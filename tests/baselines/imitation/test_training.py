@@ -14,7 +14,6 @@ from tests.baselines.imitation.small import METHODS, SHARED, recipe  # noqa: E40
 from tests.distill.small import make_demos  # noqa: E402
 from vvla_policies import load_policy  # noqa: E402
 from vvla_policies.distill.networks import Sources  # noqa: E402
-from vvla_policies.distill.recipe import load_recipe, recipe_names  # noqa: E402
 from vvla_policies.distill.train import TrainRequest, train  # noqa: E402
 from vvla_policies.distill.trainer import read_log  # noqa: E402
 from vvla_policies.errors import VvlaError  # noqa: E402
@@ -84,9 +83,3 @@ def test_it_begins_from_a_checkpoint_and_keeps_its_scale(room):
         train(request(room, "x", recipe("diffusion", config={}), init=first.folder))
     with pytest.raises(VvlaError, match="config of the recipe"):
         train(request(room, "x", recipe("act", config={**SHARED, "widht": 3})))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_its_recipe_comes_with_the_package(method):
-    assert recipe_names(method) == ["libero-mini"]
-    assert load_recipe(method, "libero-mini").preset == f"{method}-mini"

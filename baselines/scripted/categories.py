@@ -20,6 +20,8 @@ class Hold:
         avoid: the heading of a handle on the rim, rad; None if there is none.
         handle: the grip site when it is taken by that handle.
         widest: what the fingers go round, at most (across).
+        sides: of a rim with corners, the first at angle 0: it is grasped in the middle of one; 0 if it is round.
+        rise: how much less deep it may be grasped where it is narrow (rim).
     """
 
     kind: str = "across"
@@ -32,6 +34,8 @@ class Hold:
     avoid: float | None = None
     handle: tuple[float, float, float] | None = None
     widest: float = 0.070
+    sides: int = 0
+    rise: float = 0.007
 
 
 ACROSS = Hold()
@@ -40,7 +44,7 @@ HOLDS: dict[str, Hold] = {
     "white_bowl": Hold("rim", height=0.035, depth=0.010, radius=0.037),
     "red_bowl": Hold("rim", height=0.052, depth=0.014, radius=0.049),
     "glazed_rim_porcelain_ramekin": Hold("rim", height=0.043, depth=0.012, radius=0.042),
-    "plate": Hold("rim", height=0.016, depth=0.006, radius=0.058),
+    "plate": Hold("rim", height=0.016, depth=0.006, radius=0.058, sides=8, rise=0.0),
     "porcelain_mug": Hold(
         "rim", height=0.108, depth=0.016, centre=(0.012, -0.001), radius=0.044, avoid=3.14, handle=(-0.052, 0.0, 0.078)
     ),

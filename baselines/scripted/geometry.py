@@ -151,6 +151,25 @@ class Boxes:
         outside = np.linalg.norm(np.clip(over, 0, None), axis=2)
         return np.asarray((outside + np.minimum(over.max(axis=2), 0)).min(axis=1))
 
+    def moved(self, by: ArrayLike) -> Boxes:
+        """Shifted by a world vector."""
+        return Boxes(self.centre + np.asarray(by, dtype=np.float64), self.rot, self.half)
+
+    def swept_into(self, way: Array, still: Boxes, margin: float = 0.0) -> Array:
+        """By how much each box (m, n) runs into each of `still` while it is shifted by `way` (3,); 0 if it is clear.
+
+        Two convex bodies are apart if they are along one of the axes on which faces and edges of theirs are seen edge
+        on (the separating axis theorem); what is swept has the edges of the box and those along the way.
+        """
+        axes = _axes_apart(self.rot, still.rot, way)  # (m, n, k, 3)
+        mine = np.einsum("mnkj,mj->mnk", np.abs(np.einsum("mnkd,mdj->mnkj", axes, self.rot)), self.half)
+        theirs = np.einsum("mnkj,nj->mnk", np.abs(np.einsum("mnkd,ndj->mnkj", axes, still.rot)), still.half)
+        away = np.einsum("mnkd,mnd->mnk", axes, still.centre[None] - self.centre[:, None])
+        shift = axes @ way
+        gap = np.maximum(away - np.maximum(shift, 0), np.minimum(shift, 0) - away)
+        depth = np.where(np.isnan(gap), np.inf, mine + theirs + margin - gap)
+        return np.asarray(np.clip(depth.min(axis=2), 0, None))
+
     def tops_below(self, points: Array) -> Array:
         """Height (m,) of the first top straight below points (m, 3), leaving out boxes round them; -inf without one."""
         if not len(self):
@@ -169,3 +188,15 @@ class Boxes:
         hit = (enter <= leave) & (enter >= 0)
         reach = np.where(hit, enter, np.inf).min(axis=1)
         return np.asarray(points[:, 2] - reach)
+
+
+def _axes_apart(mine: Array, theirs: Array, way: Array) -> Array:
+    """Unit axes (m, n, 21, 3) to look along for boxes (m, 3, 3) on their way past others (n, 3, 3); nan where none."""
+    shape = (len(mine), len(theirs), 3, 3)
+    a = np.broadcast_to(mine.transpose(0, 2, 1)[:, None], shape)
+    b = np.broadcast_to(theirs.transpose(0, 2, 1)[None], shape)
+    edges = np.cross(a[:, :, :, None], b[:, :, None]).reshape(*shape[:2], 9, 3)
+    axes = np.concatenate([a, b, edges, np.cross(a, way), np.cross(b, way)], axis=2)
+    size = np.linalg.norm(axes, axis=3, keepdims=True)
+    unit: Array = axes / np.where(size > 1e-6, size, np.nan)
+    return unit

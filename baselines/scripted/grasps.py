@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -15,6 +15,12 @@ from vvla_policies.baselines.scripted.scene import Scene
 TABLE_GAP = 0.0125
 """Height of the grip site over what an object stands on, at least."""
 LEANS = (0.0, 0.4, -0.4, 0.75, -0.75)
+BEFORE = 0.07
+"""Distance from a grasp at which the straight way along the fingers begins."""
+PATIENCE = 300
+"""How many grasps are looked at, the easiest first."""
+SHUT = 0.3
+"""Harm from which on the way down to a grasp counts as shut: no need to look at the rest."""
 REACH = 0.35
 """Boxes further from the grasp than this are not looked at."""
 
@@ -37,14 +43,36 @@ def grasp(scene: Scene, name: str, attempt: int = 0) -> Pose:
         turning = angle_between(pose.rot, scene.grip.rot)
         return scene.arm.strain(pose) + 0.03 * turning + 0.8 * lean + 5 * rise
 
+    @_once_per_axis
     def harm(pose: Pose) -> float:
-        return 10 * gripper.trouble(pose, others, margin=0.004) + 5 * gripper.squeezed(pose, own)
+        shut = 30 * gripper.descent(withdrawn(pose), others)
+        if shut > SHUT:
+            return shut
+        return shut + 10 * gripper.trouble(pose, others, margin=0.004) + 5 * gripper.squeezed(pose, own)
 
-    best = cheapest(options, effort, harm)
+    best = cheapest(options, effort, harm, PATIENCE)
     for _ in range(attempt):
         options = [pose for pose in options if differ(pose, best)] or options
-        best = cheapest(options, effort, harm)
+        best = cheapest(options, effort, harm, PATIENCE)
     return best
+
+
+def _once_per_axis(harm: Callable[[Pose], float]) -> Callable[[Pose], float]:
+    """The same for both headings of the fingers, which are alike; asked once."""
+    known: dict[tuple[float, ...], float] = {}
+
+    def remembered(pose: Pose) -> float:
+        key = tuple(np.concatenate([pose.pos, pose.rot[:, 2]]).round(6).tolist())
+        if key not in known:
+            known[key] = harm(pose)
+        return known[key]
+
+    return remembered
+
+
+def withdrawn(pose: Pose, distance: float = BEFORE) -> Pose:
+    """Drawn back along the fingers from a grasp: from there the hand comes straight."""
+    return pose.moved(-distance * pose.rot[:, 2])
 
 
 def differ(a: Pose, b: Pose) -> bool:
@@ -66,14 +94,15 @@ def _rim(scene: Scene, name: str, hold: Hold) -> Iterator[Pose]:
     """Fingers on both sides of the wall, closing towards the middle, all round but at the handle."""
     frame = scene.pose(name)
     centre = frame.point((*hold.centre, 0.0))
-    for angle in np.arange(0.0, 2 * np.pi, np.pi / 12):
+    for angle in np.arange(0.0, 2 * np.pi, 2 * np.pi / (hold.sides or 24)):
         if hold.avoid is not None and np.cos(angle - hold.avoid) > 0.8:
             continue
         outward = frame.rot @ heading(float(angle))
         flat = outward - UP * outward[2]
         at = centre + hold.radius * flat
         at[2] = _height(scene, name, hold.depth)
-        for closing, lean, rise in product(gripper.stances(float(np.arctan2(flat[1], flat[0]))), LEANS, (0.0, 0.007)):
+        rises = {0.0, hold.rise}
+        for closing, lean, rise in product(gripper.stances(float(np.arctan2(flat[1], flat[0]))), LEANS, sorted(rises)):
             yield Pose(at + rise * UP, gripper.stance(closing, lean * np.cross(flat, UP)))
 
 

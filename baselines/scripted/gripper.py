@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted.geometry import Array, Boxes, Pose, turn
+from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, turn
 
 TIP = 0.0095
 """From the grip site to the ends of the fingers."""
@@ -111,6 +111,19 @@ def trouble(pose: Pose, boxes: Boxes, margin: float = 0.006, back: tuple[float, 
     shape = np.concatenate([FINGERS, HAND])
     points = np.concatenate([pose.point(shape - np.array([0.0, 0.0, step])) for step in back])
     return float(np.clip(margin - boxes.distance(points), 0, None).sum())
+
+
+def solid(pose: Pose) -> Boxes:
+    """The open gripper as boxes: the hand and two fingers."""
+    inner, upper = 0.0385, -PALM
+    low = np.array([[-0.104, -0.032, -0.12], [inner, -0.0105, upper], [-inner - 0.026, -0.0105, upper]])
+    high = np.array([[0.104, 0.032, upper], [inner + 0.026, 0.0105, TIP], [-inner, 0.0105, TIP]])
+    return Boxes(pose.point((low + high) / 2), np.stack([pose.rot] * 3), (high - low) / 2)
+
+
+def descent(pose: Pose, boxes: Boxes, height: float = 0.3, margin: float = 0.008) -> float:
+    """By how much (m) the open gripper runs into boxes on its way straight down to a pose."""
+    return float(solid(pose).swept_into(height * UP, boxes, margin).max(initial=0.0))
 
 
 def squeezed(pose: Pose, boxes: Boxes, margin: float = 0.001) -> float:

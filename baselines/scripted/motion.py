@@ -91,9 +91,12 @@ def command(move: Move, progress: Progress, scene: Scene, before: Array) -> Arra
     """
     target = move.pose or progress.start or scene.grip
     shift = GAIN * (target.pos - scene.grip.pos) / METRES_PER_UNIT
+    # what led aside is made good at once, not in proportion to how far there is to go
+    aside = shift - _along(shift, target.pos - (progress.start or scene.grip).pos)
     spin = TURN_GAIN * rotation_vector(target.rot @ scene.grip.rot.T) / RADIANS_PER_UNIT
     most_spin, most_change = (CARRIED_SPIN, CARRIED_CHANGE) if move.carries else (1.0, MOST_CHANGE)
-    wanted = np.concatenate([_within(shift, move.speed), _within(spin, most_spin)])
+    straight = _within(_within(shift - aside, move.speed) + _within(aside, move.speed), move.speed)
+    wanted = np.concatenate([straight, _within(spin, most_spin)])
     wanted[2] = max(wanted[2], min(shift[2], move.speed))  # up first: what is in the way is below
     change = wanted - before[:6]
     smooth = before[:6] + np.clip(change, -most_change, most_change)
@@ -143,6 +146,12 @@ def _lost(move: Move, scene: Scene) -> bool:
 
 def _at_rest(values: Array, count: int, most: float) -> bool:
     return len(values) >= count and float(np.abs(values - values[-1]).max()) <= most
+
+
+def _along(vector: Array, way: Array) -> Array:
+    """The part of a vector that goes along a way; all of it if there is no way."""
+    size = float(np.linalg.norm(way))
+    return vector if size < 1e-3 else way * (float(vector @ way) / size**2)
 
 
 def _within(vector: Array, most: float) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from vvla_policies.baselines.scripted import gripper
 from vvla_policies.baselines.scripted.choice import cheapest
 from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, heading, turn
-from vvla_policies.baselines.scripted.grasps import grasp
+from vvla_policies.baselines.scripted.grasps import grasp, withdrawn
 from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
 from vvla_policies.baselines.scripted.scene import Scene
 
@@ -18,6 +18,8 @@ HIGHEST = 0.42
 """Of the grip site over the table while it travels."""
 DROP = 0.006
 """Gap under an object when the gripper opens."""
+STANDING = 0.02
+"""Height up to which a thing may touch what it stood on or in."""
 NEARBY = 0.3
 FLAT = 0.01
 """Regions less than twice as high are surfaces: things stand on them, not in them."""
@@ -34,11 +36,9 @@ def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
 
 def take(scene: Scene, name: str, at: Pose) -> list[Move]:
     """Reach for a pose of the grip site, straight along the fingers, and close them."""
-    back = at.rot @ np.array([0.0, 0.0, -1.0])
-    before = at.moved(0.07 * back)
     return [
-        *travel(scene, before, OPEN),
-        Move(at.moved(0.03 * back), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}"),
+        *travel(scene, withdrawn(at), OPEN),
+        Move(withdrawn(at, 0.03), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}"),
         Move(at, OPEN, near=0.005, near_angle=0.08, most=25, until_still=True, label=f"reach {name}"),
         Move(at, CLOSED, least=5, most=14, until_shut=True, label=f"grasp {name}"),
     ]
@@ -68,20 +68,17 @@ def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) ->
 
 def _way_up(scene: Scene, height: float, carries: str | None) -> Array:
     """The smallest step aside (3,) after which the way up is free; none if it is free as it is."""
-    shape = [scene.grip.point(np.concatenate([gripper.HAND, gripper.FINGERS[::4]]))]
-    if carries:
-        shape.append(outline(scene.shape(carries).corners().reshape(-1, 3)))
+    moving = Boxes.together([gripper.solid(scene.grip), *([scene.shape(carries)] if carries else [])])
     boxes = scene.others(carries or "").near(scene.grip.pos, 0.5)
-    rises = UP * np.arange(0.02, max(0.04, height - scene.grip.pos[2]), 0.03)[:, None]
-    column = (np.concatenate(shape) + rises[:, None]).reshape(-1, 3)
+    way = UP * max(0.0, height - scene.grip.pos[2] - STANDING)
     best, least = np.zeros(3), np.inf
     for far in (0.0, 0.05, 0.1, 0.15):
         for angle in np.arange(0.0, 2 * np.pi, np.pi / 4) if far else (0.0,):
             aside = far * heading(float(angle))
-            bumps = float(np.clip(-boxes.distance(column + aside), 0, None).sum())
-            if bumps + 0.1 * far < least - 1e-9:
-                best, least = aside, bumps + 0.1 * far
-        if least < 0.01:
+            bumps = float(moving.moved(aside + STANDING * UP).swept_into(way, boxes).max(initial=0.0))
+            if 5 * bumps + 0.1 * far < least - 1e-9:
+                best, least = aside, 5 * bumps + 0.1 * far
+        if least < 0.1 * far + 0.005:
             break
     return best
 

@@ -48,6 +48,39 @@ def test_distance_and_height_over_boxes():
     np.testing.assert_allclose(tops, [1.5, 1.5, -np.inf, -np.inf])
 
 
+def random_box(rng: np.random.Generator) -> Boxes:
+    quat = rng.normal(size=4)
+    rot = rotation_of(quat / np.linalg.norm(quat))
+    return Boxes(rng.uniform(-0.2, 0.2, (1, 3)), rot[None], rng.uniform(0.01, 0.1, (1, 3)))
+
+
+def test_what_a_swept_box_meets_is_not_missed():
+    rng = np.random.default_rng(2)
+    met = 0
+    for _ in range(100):
+        box, still, way = random_box(rng), random_box(rng), rng.normal(size=3) / 10
+        inside = rng.uniform(-1, 1, (500, 3)) * box.half @ box.rot[0].T + box.centre
+        on_the_way = still.distance(inside + rng.uniform(0, 1, (500, 1)) * way).min()
+        depth = box.swept_into(way, still)[0, 0]
+        assert depth > 0 or on_the_way > 0
+        met += on_the_way < 0
+    assert 10 < met < 90
+
+
+def test_a_swept_box_is_stopped_by_what_is_in_its_way_only():
+    unit = Boxes(np.zeros((1, 3)), np.eye(3)[None], np.ones((1, 3)))
+    still = Boxes(np.array([[0.0, 0.0, 5.0], [3.0, 0.0, 5.0]]), np.stack([turn(UP, np.pi / 4)] * 2), np.ones((2, 3)))
+    np.testing.assert_allclose(unit.swept_into(2.5 * UP, still), [[0.0, 0.0]])
+    np.testing.assert_allclose(unit.swept_into(3.5 * UP, still), [[0.5, 0.0]])
+    np.testing.assert_allclose(unit.swept_into(3.5 * UP, still, margin=0.7), [[1.2, 0.7 + 1 + np.sqrt(2) - 3]])
+
+
+def test_a_thin_wall_under_the_hand_bars_the_way_down():
+    wall = Boxes(np.array([[0.08, 0.0, 0.1]]), np.eye(3)[None], np.array([[0.001, 0.05, 0.03]]))
+    assert gripper.descent(Pose(np.zeros(3), gripper.stance(0.0)), wall) > 0.005
+    assert gripper.descent(Pose(np.zeros(3), gripper.stance(np.pi / 2)), wall) == 0.0
+
+
 def test_cheapest_equals_looking_at_all():
     rng = np.random.default_rng(1)
     for _ in range(50):
@@ -82,6 +115,16 @@ def test_motion_is_bounded_and_smooth():
         before = action
     assert action[6] == motion.CLOSED
     np.testing.assert_allclose(action[:3], [0.25, -0.5, 0.5])
+
+
+def test_the_hand_is_brought_back_to_its_line():
+    before = np.append(np.zeros(6), motion.CLOSED)
+    move = motion.Move(Pose(0.3 * UP, DOWN.rot), motion.CLOSED)
+    strayed = Standing(Pose(np.array([0.02, 0.0, 0.1]), DOWN.rot))
+    progress = motion.Progress(start=DOWN)
+    action = motion.command(move, progress, strayed, before)
+    assert action[0] == pytest.approx(-motion.MOST_CHANGE)  # not shortened together with the long way up
+    assert action[2] == pytest.approx(motion.MOST_CHANGE)
 
 
 def test_conforms():

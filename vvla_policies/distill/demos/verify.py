@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvla_policies.distill.conversions import actions_from_file
+from vvla_policies.distill.demos.calvin_layout import ANNOTATIONS
 from vvla_policies.distill.demos.files import opened
 from vvla_policies.distill.demos.inspection import demo_names
 from vvla_policies.distill.demos.layout import EPISODE, FACTS
@@ -28,7 +29,7 @@ class Verified:
     """What came of running a demonstration again.
 
     Attributes:
-        demo: name of its group.
+        demo: name of its group, in CALVIN the episode's key.
         success: the goal is reached at the last action.
         same: the start and all states in between are those of the file, bit for bit.
         deviation: the largest difference of any entry of any state.
@@ -44,12 +45,17 @@ def verify(path: Path, most: int | None = None) -> Iterator[Verified]:
     """Runs the demonstrations of a file again, drawing nothing.
 
     Args:
-        path: a file that `collect` made.
-        most: only so many.
+        path: a file that `collect` made; for CALVIN the annotations.
+        most: only so many of each task.
 
     Raises:
         RecordError: the file was made otherwise, or with other assets than those here.
     """
+    if path.name == Path(ANNOTATIONS).name:
+        from vvla_policies.distill.demos import calvin_verify
+
+        yield from calvin_verify.verify(path, most)
+        return
     with opened(path) as file:
         data = file["data"]
         if FACTS not in data.attrs:

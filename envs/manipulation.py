@@ -117,6 +117,18 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
         """A short hash of where the episode's fixtures stand, "" if nothing is placed at random."""
         return ""
 
+    def floor(self, camera: str | None = None) -> Callable[[], object] | None:
+        """What the bare simulator would do for a control step, or for a picture: for measurements of what is added.
+
+        Args:
+            camera: of the picture, one of the settings' cameras; None for the control step.
+
+        Returns:
+            Something to call once an episode has begun, which leaves the episode as it is; None if unknown.
+        """
+        del camera
+        return None
+
     # --- physics and drawing, apart ------------------------------------------------------------------------------
 
     def start(self, task: int, init_state: int, seed: int) -> Outcome:

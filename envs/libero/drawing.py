@@ -64,6 +64,11 @@ class Painter:
         Returns:
             uint8 (height, width, 3), RGB, upright.
         """
+        self.aim(data, camera, size)
+        return np.ascontiguousarray(self.render(size)[::-1])
+
+    def aim(self, data: Any, camera: str, size: tuple[int, int]) -> None:
+        """Prepares the scene for `render`; see `draw`."""
         height, width = size
         self._gl.make_current()  # another environment of this process may have drawn last
         self._camera.fixedcamid = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
@@ -71,11 +76,15 @@ class Painter:
             self._update_scene(data, self._visibility.unseen(data, self._camera.fixedcamid))
         else:
             self._update_scene(data, None)
+
+    def render(self, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Draws the prepared scene: uint8 (height, width, 3), RGB, upside down."""
+        height, width = size
         viewport = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(viewport, self._scene, self._context)
         raw = np.empty((height, width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(raw, None, viewport, self._context)
-        return np.ascontiguousarray(raw[::-1])
+        return raw
 
     def _update_scene(self, data: Any, hidden: NDArray[np.bool_] | None) -> None:
         groups = self._model.geom_group

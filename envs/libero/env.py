@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +147,14 @@ class LiberoEnv(ManipulationEnv):
         if self._privileged is None:
             self._privileged = PrivilegedView(self.simulator)
         return self._privileged.look()
+
+    def floor(self, camera: str | None = None) -> Callable[[], object]:
+        """See `ManipulationEnv.floor`: `mj_step` for all substeps, on a copy, or `mjr_render` of a scene at hand."""
+        if camera is None:
+            return self.simulator.bare_step()
+        self.draw((camera,))
+        assert self._painter is not None
+        return functools.partial(self._painter.render, self.settings.protocol.image_size)
 
     def close(self) -> None:
         """Frees simulation and OpenGL context."""

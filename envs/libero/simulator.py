@@ -18,12 +18,13 @@ What this does differently from `OffScreenRenderEnv`, and why the result is the 
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,16 @@ class Simulator:
         success = bool(self.env._check_success())  # noqa: SLF001
         self.env._post_process()  # noqa: SLF001
         return success
+
+    def bare_step(self) -> Callable[[], None]:
+        """A control step without controller, sensors and goal, on a copy of the simulation."""
+        mujoco, model, data = self._mujoco, self.model, copy.copy(self.data)
+
+        def step() -> None:
+            for _ in range(self.substeps):
+                mujoco.mj_step(model, data)
+
+        return step
 
     def state(self) -> NDArray[np.float64]:
         """Time, qpos, qvel as MuJoCo orders them: float64 (1 + nq + nv,)."""

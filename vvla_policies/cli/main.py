@@ -9,6 +9,7 @@ import typer
 from vvla_policies import __version__
 from vvla_policies.cli import (
     assets,
+    bench,
     compare,
     demos,
     distill,
@@ -66,6 +67,7 @@ app.command("replay")(replay.replay)
 app.command("merge")(merge.merge)
 app.command("compare")(compare.compare)
 app.command("plan")(plan.plan)
+app.command("bench")(bench.bench)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("report")(report.report)
 app.command("policies")(listing.policies)

@@ -126,5 +126,7 @@ class CalvinEnv(ManipulationEnv):
 
 
 def _check(suite: CalvinSuite, task: int) -> None:
-    if not 0 <= task < len(suite.tasks):
-        raise VvlaError(f"suite '{suite.name}' has tasks 0 to {len(suite.tasks) - 1}; there is no task {task}")
+    count = len(suite.tasks)
+    if not 0 <= task < count:
+        known = "one task, 0: its chains are initial states" if count == 1 else f"tasks 0 to {count - 1}"
+        raise VvlaError(f"suite '{suite.name}' has {known}; there is no task {task}")

@@ -11,8 +11,6 @@ from vvla_policies.evaluation.comparison import bootstrap_means
 from vvla_policies.evaluation.records import EpisodeRecord
 from vvla_policies.evaluation.statistics import CONFIDENCE, Count, Estimate, wilson
 
-CHAINED = ("calvin",)
-"""Benchmarks whose episodes are chains, scored by how many subtasks were completed."""
 SUBTASKS = 5
 
 

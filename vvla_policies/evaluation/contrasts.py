@@ -14,7 +14,6 @@ from math import nan
 from statistics import fmean
 
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.chains import CHAINED
 from vvla_policies.evaluation.comparison import (
     Difference,
     PairedTest,
@@ -130,7 +129,7 @@ def compare(runs: Mapping[str, Run]) -> Comparison:
         name: {suite: [run.record(key) for key in keys if key.suite == suite] for suite in suites}
         for name, run in runs.items()
     }
-    chained = {s for s in suites if next(iter(runs.values())).manifest.suites[s].benchmark in CHAINED}
+    chained = {s for s in suites if next(iter(runs.values())).manifest.suites[s].chained}
     standings = [_standing(name, run, s, results[name][s], s in chained) for s in suites for name, run in runs.items()]
     contrasts = [c for s in suites for c in _contrasts(s, {name: of[s] for name, of in results.items()}, s in chained)]
     return Comparison(

@@ -159,6 +159,11 @@ class SuiteEntry:
     provenance: Mapping[str, str]
     tasks: Sequence[str]
 
+    @property
+    def chained(self) -> bool:
+        """Whether an episode is a chain, scored by how many subtasks were completed; for practice it is one task."""
+        return self.benchmark == "calvin" and self.protocol.get("starts") != "fresh"
+
 
 @dataclass(frozen=True)
 class Session:

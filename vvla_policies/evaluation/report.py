@@ -18,7 +18,6 @@ import markupsafe
 from PIL import Image
 
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.chains import CHAINED
 from vvla_policies.evaluation.charts import COLOURS, line_chart, success_over_steps
 from vvla_policies.evaluation.contrast_tables import finding
 from vvla_policies.evaluation.contrasts import compare
@@ -214,9 +213,7 @@ def _bars(runs: Mapping[str, Run]) -> Iterator[dict[str, Any]]:
     """Suite by suite and task by task the scores of all runs; subtasks of chains go by name."""
     scores = [(name, score) for name, run in runs.items() for score in task_scores(run)]
     for suite in dict.fromkeys(score.suite for _, score in scores):
-        by_name = any(
-            run.manifest.suites[suite].benchmark in CHAINED for run in runs.values() if suite in by_suite(run)
-        )
+        by_name = any(run.manifest.suites[suite].chained for run in runs.values() if suite in by_suite(run))
         tasks: dict[Any, dict[str, Any]] = {}
         for name, score in scores:
             if score.suite == suite:

@@ -9,7 +9,7 @@ from math import nan
 from typing import Any
 
 from vvla_policies.envs.suite import ALIASES
-from vvla_policies.evaluation.chains import CHAINED, ChainScore, chain_score
+from vvla_policies.evaluation.chains import ChainScore, chain_score
 from vvla_policies.evaluation.records import EpisodeRecord, Run
 from vvla_policies.evaluation.statistics import Count, Estimate, average, over_tasks, wilson
 
@@ -108,7 +108,7 @@ def task_scores(run: Run) -> list[Score]:
 
 
 def _chained(run: Run, suite: str) -> bool:
-    return run.manifest.suites[suite].benchmark in CHAINED
+    return run.manifest.suites[suite].chained
 
 
 def _plain_task_scores(run: Run, suite: str, records: Sequence[EpisodeRecord]) -> list[Score]:

@@ -23,7 +23,7 @@ from rich.text import Text
 from tabulate import tabulate
 
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.chains import CHAINED, SUBTASKS, ChainScore
+from vvla_policies.evaluation.chains import SUBTASKS, ChainScore
 from vvla_policies.evaluation.records import Run
 from vvla_policies.evaluation.scores import AVERAGES, Score, by_suite, conditions_of, name_of, suite_scores, task_scores
 
@@ -359,7 +359,7 @@ def _protocol(run: Run, suite: str) -> str:
     sizes = dict.fromkeys(f"{width} x {height}" for height, width in pictures)
     limits = [str(p["max_steps"].get(name, "?")) for name in by_suite(run)]
     steps = limits[0] if len(set(limits)) == 1 else "/".join(limits)
-    each = " for each task of a chain" if run.manifest.suites[suite].benchmark in CHAINED else ""
+    each = " for each task of a chain" if run.manifest.suites[suite].chained else ""
     settling = f"{p['settle_steps']} to settle"
     return f"{p['name']}: at most {steps} steps{each}, {settling}, pictures of {' and '.join(sizes)} px"
 
@@ -369,7 +369,7 @@ def _intervals(runs: Iterable[Run]) -> str:
     text = "95 %, Wilson"
     if any(score.is_average for run in runs for score in suite_scores(run)):
         text += "; of the mean: every suite weighs the same, intervals joined by MOVER"
-    benchmarks = {run.manifest.suites[suite].benchmark for run in runs for suite in by_suite(run)}
-    if benchmarks & {*CHAINED}:
+    chained = {run.manifest.suites[suite].chained for run in runs for suite in by_suite(run)}
+    if True in chained:
         text += "; of the average length: bootstrap over chains"
-    return f"{text}. Steps: mean over the successful episodes." if benchmarks - {*CHAINED} else f"{text}."
+    return f"{text}. Steps: mean over the successful episodes." if False in chained else f"{text}."

@@ -40,7 +40,7 @@ def survey(path: Path) -> list[Contents]:
                 path=split / task,
                 instruction=demos[0][0].instruction,
                 steps=steps,
-                size=_frame(split, demos[0][0].first)["image"].shape[:2],  # type: ignore[arg-type]
+                size=_frame(split, demos[0][0].first)["image"].shape[:2],
                 disturbed=pushed / sum(steps) if made else None,
                 made=made[0] if made else {},
                 bytes=sum(_bytes(split, segment) for demo in demos for segment in demo),

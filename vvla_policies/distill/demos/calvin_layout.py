@@ -201,7 +201,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
         from numpy._core import multiarray
 
-        known = {"_reconstruct": multiarray._reconstruct, "scalar": multiarray.scalar}  # type: ignore[attr-defined]  # noqa: SLF001
+        known = {"_reconstruct": multiarray._reconstruct, "scalar": multiarray.scalar}  # noqa: SLF001
         allowed = {
             **{(f"numpy.{core}.multiarray", key): value for core in ("core", "_core") for key, value in known.items()},
             ("numpy", "ndarray"): np.ndarray,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vvla_policies.distill.demos import calvin_files
 from vvla_policies.distill.demos.calvin_layout import SPLIT, frame_path, read_annotations
@@ -16,6 +16,10 @@ from vvla_policies.distill.demos.layout import SUFFIX, h5py_module
 from vvla_policies.distill.demos.recorder import Recording
 from vvla_policies.envs.suite import Suite
 from vvla_policies.evaluation.plan import EpisodeKey
+
+if TYPE_CHECKING:
+    from vvla_policies.envs.manipulation import ManipulationEnv
+    from vvla_policies.evaluation.worker import Witness
 
 EPISODES = "episodes"
 
@@ -42,11 +46,12 @@ class Shelf(Protocol):
 
     Attributes:
         size: height and width of the pictures where the user names none, px; None for the protocol's.
-        recording: makes what watches the episodes, from the folder of the run's records, noise and facts.
     """
 
     size: int | None
-    recording: Callable[[Path, float, Mapping[str, Any]], Any]
+
+    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> Callable[[ManipulationEnv], Witness]:
+        """What makes the recorder of an environment; see `Recording`."""
 
     def part(self, key: EpisodeKey) -> Path:
         """Where an episode's demonstration is until its task is done."""
@@ -67,11 +72,14 @@ class LiberoShelf:
     """
 
     size: int | None = 128
-    recording = Recording
 
     def __init__(self, suite: Suite, out: Path) -> None:
         h5py_module()
         self._suite, self._out = suite, out
+
+    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> Recording:
+        """See `Shelf.recording`."""
+        return Recording(folder, noise, facts)
 
     def path(self, task: int) -> Path:
         """The file of a task's demonstrations, as LIBERO names it."""
@@ -108,10 +116,13 @@ class CalvinShelf:
     """
 
     size: int | None = None
-    recording = CalvinRecording
 
     def __init__(self, suite: Suite, out: Path) -> None:
         self._suite, self._out, self._split = suite, out, out / SPLIT
+
+    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> CalvinRecording:
+        """See `Shelf.recording`."""
+        return CalvinRecording(folder, noise, facts)
 
     def part(self, key: EpisodeKey) -> Path:
         """See `Shelf.part`."""

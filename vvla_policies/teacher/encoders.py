@@ -86,8 +86,9 @@ class ConvStem(nn.Sequential):
     @property
     def weight(self) -> Tensor:
         """Of the last convolution: `transformers` asks a patch embedding for its precision."""
-        weight: Tensor = self[-1].weight
-        return weight
+        last = self[-1]
+        assert isinstance(last, nn.Conv2d)
+        return last.weight
 
 
 class ConvEncoder(nn.Module):

@@ -3,10 +3,10 @@
     python benchmarks/side_by_side/measure.py --assets FOLDER_OF_OFFICIAL_ASSETS [--processes 2] [--chunks 1 8]
 
 Each harness lives in a virtual environment of its own, made at the first call (`--venvs`, some GB), with the same
-MuJoCo, robosuite, hf-libero and official assets. All run the same tasks and recorded initial states by the zero policy, to the
-same step limit, drawing in software (`--renderer egl` for a GPU), with the same number of processes. A harness is run
-twice, with few and with more episodes of each task: steps over time of the difference, so that start-up cancels and
-resets count. Rounds take turns; medians are printed.
+MuJoCo, robosuite, hf-libero and official assets. All run the same tasks and recorded initial states by the zero policy,
+to the same step limit, drawing in software (`--renderer egl` for a GPU), with the same number of processes. A harness
+is run twice, with few and with more episodes of each task: steps over time of the difference, so that start-up cancels
+and resets count. Rounds take turns; medians are printed.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ pytest.importorskip("torch")
 from tests import demo_fakes
 from tests.distill.small import long_truths, student_recipe, teacher_recipe
 from vvla_policies.distill import pipeline
+from vvla_policies.distill.demos.collect import DemoRequest
 from vvla_policies.distill.pipeline import DistillRequest, distill, plan
-from vvla_policies.errors import RecordError
+from vvla_policies.errors import RecordError, VvlaError
 from vvla_policies.student.stages import STAGES
 
 
@@ -76,3 +77,13 @@ def test_a_plan_costs_nothing_and_knows_how_long(request_):
     assert not request_.out.exists()
     without = plan(dataclasses.replace(request_, controls=False), print, lambda *_: None, lambda _: pipeline.SILENT)
     assert not [step for step in without if "only-ft" in step.name]
+
+
+def test_calvin_is_practised_in_the_scenes_of_its_suite(tmp_path):
+    address = "vvla_policies.envs.calvin.suites:calvin_d_d"
+    assert pipeline.recipes_of("mini", [address]) == "calvin-mini"
+    assert pipeline.recipes_of("of-my-own", [address]) == "of-my-own"
+    with pytest.raises(VvlaError, match="calvin and libero"):
+        pipeline.recipes_of("mini", [address, "tests.distill.test_pipeline:SUITE"])
+    request = DemoRequest((address,), tmp_path, tasks=(0, 3))
+    assert request.addresses == ["calvin_d"]

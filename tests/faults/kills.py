@@ -1,6 +1,6 @@
 """Kills parts of small runs at random moments and compares what is recorded in the end with undisturbed runs.
 
-    python -m tests.faults.kills --kills 200 [--ray 5] [--seed 0]
+    python -m tests.faults.kills --kills 200 [--ray 5] [--only FAULT ...]
 
 Runs 15 episodes of the fake suite again and again; whatever is hit, the same request is evaluated once more until all
 is recorded. Prints a table: how often which fault struck, and how many episodes were lost, recorded twice, or came out
@@ -299,6 +299,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="strikes in all, but for Ray")
     parser.add_argument("--ray", type=int, default=0, help="machines of a local Ray cluster to kill")
+    parser.add_argument("--only", nargs="+", default=list(faults()), choices=faults(), metavar="FAULT")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -307,7 +308,8 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         undisturbed = fakes.outcomes(finish(Path(name, "undisturbed")))
-        chosen = {fault: (disturb, round(given.kills * share)) for fault, (disturb, share) in faults().items()}
+        shares = {fault: faults()[fault] for fault in given.only}
+        chosen = {fault: (disturb, round(given.kills * share)) for fault, (disturb, share) in shares.items()}
         if given.ray:
             chosen["Ray machine killed"] = (stack.enter_context(ray_kills()), given.ray)
         for fault, (disturb, wanted) in chosen.items():

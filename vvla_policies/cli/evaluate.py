@@ -52,8 +52,8 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Step limits, settling, picture size: openvla, lerobot, vita_vla, seer, libero, calvin, or fresh (new "
-            "draws of the start); default: the suite's.",
+            help="Step limits, settling, picture size: openvla, lerobot, vita_vla, seer, libero, calvin; new "
+            "draws of the start: fresh (LIBERO), practice (CALVIN); default: the suite's.",
             rich_help_panel=WHAT,
         ),
     ] = None,

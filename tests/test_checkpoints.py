@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("transformers")
 import vvla_policies.pretrained as pretrained
 from vvla_policies import load_policy
 from vvla_policies.pretrained import BUNDLED, bundled, load_card

@@ -146,19 +146,29 @@ def test_pushed_steps_are_marked(tmp_path):
     with h5py.File(path) as file:
         for group in file["data"].values():
             key = parse_key(group.attrs["vvla_episode"], "fake")
-            expected = disturbed_steps(key.stream("policy"), 0.5, run.record(key).steps)
+            expected = disturbed_steps(key.stream("policy"), 0.5, run.actions(key))
             assert np.array_equal(group["disturbed"][()].astype(bool), expected)
 
 
 def test_pushes_come_in_stretches_and_spare_the_gripper():
-    offsets = Pushes(1, 0.3).draw(4000)
+    offsets = Pushes(1, 0.3).draw(np.ones((4000, 7)))
     pushed = offsets.any(axis=1)
     assert 0.05 < pushed.mean() < 0.25
     assert not offsets[:, 6].any()
     assert 0.2 < offsets[pushed, :3].std() < 0.4
     changes = np.flatnonzero(np.diff(pushed.astype(int)))
     assert np.diff(changes).min() >= 1
-    assert not disturbed_steps(1, 0.0, 9).any()
+    assert not disturbed_steps(1, 0.0, np.ones((9, 7))).any()
+
+
+def test_some_grasps_are_made_to_miss():
+    actions = np.ones((20, 7))
+    actions[10:, 6] = -1
+    drawn = np.array([Pushes(seed, 0.3).draw(actions) for seed in range(400)])
+    missed = drawn[:, 10:13].any(axis=2).all(axis=1)
+    assert 0.25 < missed.mean() < 0.5  # a quarter, and those that are pushed anyway
+    assert (drawn[missed, 10, 2] > 0).mean() > 0.75
+    assert not drawn[:, :, 6].any()
 
 
 def test_other_settings_do_not_mix(tmp_path):

@@ -139,6 +139,14 @@ def test_bfloat16_learns(room):
     load_policy("teacher", checkpoint=str(result.folder))
 
 
+@pytest.mark.parametrize("stage", ["align", "finetune"])
+def test_bfloat16_teaches_students(room, stage):
+    half = fit(room, f"half-{stage}", student_recipe(stage, bf16=True, steps=2, save_every=2), teacher=room / "teacher")
+    whole = fit(room, f"whole-{stage}", student_recipe(stage, steps=2, save_every=2), teacher=room / "teacher")
+    assert losses(half.folder) != losses(whole.folder)
+    assert np.allclose(losses(half.folder), losses(whole.folder), rtol=0.05)
+
+
 RUN = """
 import sys
 from tests.distill.test_train import request

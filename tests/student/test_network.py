@@ -44,6 +44,16 @@ def test_places_are_filled_in_order() -> None:
     assert torch.equal(embedded[words], student.language.get_input_embeddings()(ids[words]))
 
 
+def test_autocast_reads_positions_in_full_precision() -> None:
+    student = tiny_student()
+    _, states = inputs(student.config, 2, 2)
+    whole, said = student.feel(states), run(student, ["open the drawer"]).features
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(student.feel(states), whole)
+        half = run(student, ["open the drawer"]).features.float()
+    assert 0 < (half - said).norm() < 0.1 * said.norm()
+
+
 def test_features_are_the_mapped_last_hidden_states_at_the_action_tokens() -> None:
     student = tiny_student()
     ids = layout(student.config).batch(["push"], steps=2)

@@ -40,7 +40,8 @@ class StateEncoder(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """State (..., 8), position, rotation, gripper, to (..., hidden)."""
-        return self.join(torch.cat([self.arm(state[..., :6]), self.gripper(state[..., 6:])], dim=-1))
+        with torch.autocast(state.device.type, enabled=False):  # a metre in bf16 is known to 8 mm
+            return self.join(torch.cat([self.arm(state[..., :6]), self.gripper(state[..., 6:])], dim=-1))
 
 
 class Student(nn.Module):
@@ -99,7 +100,8 @@ class Student(nn.Module):
         """
         words = self.language.get_input_embeddings()
         visual = self.see(pictures.flatten(0, 1))
-        embeddings = words(ids.clamp(min=0)).masked_scatter((ids == IMAGE).unsqueeze(-1), visual)
+        said = words(ids.clamp(min=0))
+        embeddings = said.masked_scatter((ids == IMAGE).unsqueeze(-1), visual.to(said.dtype))
         hidden = self.language(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return hidden @ words.weight.T
 
@@ -124,8 +126,8 @@ class Student(nn.Module):
             (..., L, hidden).
         """
         words = self.language.get_input_embeddings()(ids.clamp(min=0))
-        words = words.masked_scatter((ids == IMAGE).unsqueeze(-1), visual)
-        words = words.masked_scatter((ids == STATE).unsqueeze(-1), states)
+        words = words.masked_scatter((ids == IMAGE).unsqueeze(-1), visual.to(words.dtype))  # autocast makes it bf16
+        words = words.masked_scatter((ids == STATE).unsqueeze(-1), states.to(words.dtype))
         return torch.where((ids == ACTION).unsqueeze(-1), self.action_token[0], words)
 
     def decide(self, hidden: Tensor) -> StudentOutput:

@@ -172,8 +172,9 @@ class Seer(ActionHeads):
         Returns:
             (n, A, H): text, state, latents of both cameras, CLS of both cameras.
         """
-        arm, gripper = self.arm_state_encoder(state[:, :6]), self.gripper_state_encoder(state[:, 6:])
-        state_token = self.state_projector(torch.cat([arm, gripper], dim=-1))
+        with torch.autocast(state.device.type, enabled=False):  # a metre in bf16 is known to 8 mm
+            arm, gripper = self.arm_state_encoder(state[:, :6]), self.gripper_state_encoder(state[:, 6:])
+            state_token = self.state_projector(torch.cat([arm, gripper], dim=-1))
         latents = self.perceiver_resampler(views[:, :, 1:].flatten(0, 1)).unflatten(0, (-1, 2))
         tokens = [
             self.text_projector(text)[:, None],

@@ -123,13 +123,14 @@ class CalvinRecorder:
 
         tape, task = self._tape, self._env.task.name
         rows = [{**seen, **done} for seen, done in zip(tape.frames, tape.actions, strict=True)]
+        frames = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         stream = key.stream(f"policy {tape.renewals}" if tape.renewals else "policy")
         return CalvinDemo(
             episode=str(key),
             suite=key.suite,
             task=task,
             instruction=INSTRUCTIONS[task],
-            frames={name: np.stack([row[name] for row in rows]) for name in rows[0]},
-            disturbed=disturbed_steps(stream, self._recording.noise, len(rows)),
+            frames=frames,
+            disturbed=disturbed_steps(stream, self._recording.noise, frames["rel_actions"]),
             facts=self._recording.facts,
         )

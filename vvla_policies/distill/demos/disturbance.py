@@ -1,7 +1,9 @@
 """An expert whose hand is pushed off course now and then, so that its demonstrations show how to come back.
 
-A push adds a constant offset to the arm's part of several actions in a row. When it comes, how long it lasts and where
-it goes is drawn from the episode's own seed alone, so the same pushes can be found again without the expert.
+A push adds a constant offset to the arm's part of several actions in a row. Some come at any time; others come just as
+the gripper starts to close, and upwards, so that it misses and the expert has to try again: without them a learner would
+never see fingers that closed on nothing. When a push comes, how long it lasts and where it goes depends on the
+episode's own seed and the gripper's commands alone, so the same pushes can be found again without the expert.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from vvla_policies.registry import load_policy
 
 ADDRESS = "vvla_policies.distill.demos.disturbance:Disturbed"
 CHANCE = 1 / 40
+MISSES = 1 / 4
+"""How likely a push is at a step at which the gripper starts to close."""
 LENGTHS = (3, 9)
 ROTATION = 0.5
 
@@ -38,31 +42,52 @@ class Pushes:
         self._scale = noise * np.array([1.0, 1.0, 1.0, ROTATION, ROTATION, ROTATION, 0.0])
         self._offset = np.zeros(ACTION_DIM)
         self._left = 0
+        self._open = True
 
-    def draw(self, steps: int) -> NDArray[np.float32]:
-        """The offsets of the next steps, float32 (steps, 7); zero between pushes, and always for the gripper.
+    def draw(self, actions: NDArray[Any]) -> NDArray[np.float32]:
+        """The offsets of the next steps, zero between pushes, and always for the gripper.
 
+        >>> actions = np.repeat([[1.0], [-1.0], [1.0]], 30, axis=0) * np.ones(7)
         >>> whole, parts = Pushes(3, 0.2), Pushes(3, 0.2)
-        >>> bool((whole.draw(90) == np.concatenate([parts.draw(30), parts.draw(60)])).all())
+        >>> bool((whole.draw(actions) == np.concatenate([parts.draw(actions[:31]), parts.draw(actions[31:])])).all())
         True
-        """
-        return np.stack([self._next() for _ in range(steps)]).astype(np.float32)
 
-    def _next(self) -> NDArray[np.float64]:
-        if self._left == 0 and self._rng.random() < CHANCE:
-            self._left = int(self._rng.integers(*LENGTHS))
-            self._offset = self._scale * self._rng.standard_normal(ACTION_DIM)
+        Args:
+            actions: (steps, 7), pushed already or not: only the gripper's commands are read, positive for open.
+
+        Returns:
+            float32 (steps, 7).
+        """
+        offsets = [self._next(open_=command > 0) for command in actions[:, 6]]
+        return np.reshape(offsets, (-1, ACTION_DIM)).astype(np.float32)
+
+    def _next(self, open_: bool) -> NDArray[np.float64]:
+        closes, self._open = self._open and not open_, open_
+        if closes and self._rng.random() < MISSES:
+            self._push()
+            self._offset[2] = abs(self._offset[2])
+        elif self._left == 0 and self._rng.random() < CHANCE:
+            self._push()
         if self._left == 0:
             return np.zeros(ACTION_DIM)
         self._left -= 1
         return self._offset
 
+    def _push(self) -> None:
+        self._left = int(self._rng.integers(*LENGTHS))
+        self._offset = self._scale * self._rng.standard_normal(ACTION_DIM)
 
-def disturbed_steps(seed: int, noise: float, steps: int) -> NDArray[np.bool_]:
-    """Which of an episode's first steps are pushed, bool (steps,)."""
-    if not noise or not steps:
-        return np.zeros(steps, dtype=bool)
-    return np.asarray(Pushes(seed, noise).draw(steps).any(axis=1))
+
+def disturbed_steps(seed: int, noise: float, actions: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of an episode's steps are pushed, bool (steps,).
+
+    Args:
+        seed, noise: as for `Pushes`.
+        actions: (steps, 7), all that were executed.
+    """
+    if not noise:
+        return np.zeros(len(actions), dtype=bool)
+    return np.asarray(Pushes(seed, noise).draw(actions).any(axis=1))
 
 
 class DisturbedMemory(Memory):
@@ -106,7 +131,7 @@ class Disturbed(BatchedPolicy):
         answers = self._inner.act_batch(obs, instructions, [memory.inner for memory in mine])
         chunks = [as_chunk(answer, self.card) for answer in answers]
         return [
-            np.clip(chunk + memory.pushes.draw(len(chunk)), -1.0, 1.0) if self._noise else chunk
+            np.clip(chunk + memory.pushes.draw(chunk), -1.0, 1.0) if self._noise else chunk
             for chunk, memory in zip(chunks, mine, strict=True)
         ]
 

@@ -103,13 +103,14 @@ class Recorder:
     def _demo(self) -> Demo:
         assert self._key is not None
         tape, count = self._tape, len(self._tape.actions)
+        actions = np.stack(tape.actions)
         drawn = [self._env.draw(CAMERAS, snapshot) for snapshot in tape.snapshots]
         return Demo(
             episode=str(self._key),
-            actions=np.stack(tape.actions),
+            actions=actions,
             states=np.stack(tape.states[:count]),
             read={name: np.stack([read[name] for read in tape.read]) for name in tape.read[0]},
             pictures={camera: np.stack([pictures[camera] for pictures in drawn]) for camera in CAMERAS},
-            disturbed=disturbed_steps(self._key.stream("policy"), self._recording.noise, count),
+            disturbed=disturbed_steps(self._key.stream("policy"), self._recording.noise, actions),
             model=self._env.simulator.env.sim.model.get_xml(),
         )

@@ -139,7 +139,7 @@ def test_bfloat16_learns(room):
     load_policy("teacher", checkpoint=str(result.folder))
 
 
-@pytest.mark.parametrize("stage", ["align", "finetune"])
+@pytest.mark.parametrize("stage", ["align", "only-ft"])
 def test_bfloat16_teaches_students(room, stage):
     half = fit(room, f"half-{stage}", student_recipe(stage, bf16=True, steps=2, save_every=2), teacher=room / "teacher")
     whole = fit(room, f"whole-{stage}", student_recipe(stage, steps=2, save_every=2), teacher=room / "teacher")

@@ -80,7 +80,7 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined]
         return (losses["loss"], losses) if return_outputs else losses["loss"]
 
     def _attention(self) -> AbstractContextManager[Any]:
-        """PyTorch's fused attention is several times slower than plain attention in bf16 on CPUs, backwards above all."""
+        """In bf16 on CPUs PyTorch's fused attention is several times slower than plain attention."""
         slow = self.args.bf16 and self.args.device.type == "cpu"
         return sdpa_kernel(SDPBackend.MATH) if slow else nullcontext()
 

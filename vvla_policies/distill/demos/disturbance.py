@@ -1,8 +1,8 @@
 """An expert whose hand is pushed off course now and then, so that its demonstrations show how to come back.
 
 A push adds a constant offset to the arm's part of several actions in a row. Some come at any time; others come just as
-the gripper starts to close, and upwards, so that it misses and the expert has to try again: without them a learner would
-never see fingers that closed on nothing. When a push comes, how long it lasts and where it goes depends on the
+the gripper starts to close, and upwards, so that it misses and the expert has to try again: without them a learner
+would never see fingers that closed on nothing. When a push comes, how long it lasts and where it goes depends on the
 episode's own seed and the gripper's commands alone, so the same pushes can be found again without the expert.
 """
 
@@ -82,7 +82,8 @@ def disturbed_steps(seed: int, noise: float, actions: NDArray[Any]) -> NDArray[n
     """Which of an episode's steps are pushed, bool (steps,).
 
     Args:
-        seed, noise: as for `Pushes`.
+        seed: as for `Pushes`.
+        noise: likewise.
         actions: (steps, 7), all that were executed.
     """
     if not noise:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vvla_policies.distill.recipe import Recipe
+from vvla_policies.distill.recipe import Recipe, reads
 from vvla_policies.distill.truths import GRIPPER, Truths
 from vvla_policies.student.config import intern_vit, qwen2
 
@@ -73,7 +73,8 @@ def teacher_recipe(**changes: Any) -> Recipe:
 
 
 def student_recipe(stage: str, **changes: Any) -> Recipe:
-    return Recipe(**{"stage": stage, "preset": "vita-mini", "config": STUDENT, "arm_loss": "mae", **BRIEF, **changes})
+    own = {"arm_loss": "mae"} if reads(stage, "arm_loss") else {}
+    return Recipe(**{"stage": stage, "preset": "vita-mini", "config": STUDENT, **own, **BRIEF, **changes})
 
 
 THINGS = ("plate_1", "akita_black_bowl_1", "akita_black_bowl_2", "wooden_cabinet_1", GRIPPER)

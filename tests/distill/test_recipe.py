@@ -74,6 +74,17 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
         load_recipe("teacher", path)
 
 
+def test_what_a_stage_would_pass_over_is_named(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("preset: act-mini\nwaypoint_weight: 0.5\n")
+    with pytest.raises(VvlaError, match="stage 'act' does not read waypoint_weight, only teacher, "):
+        load_recipe("act", path)
+    with pytest.raises(VvlaError, match="does not read arm_loss"):
+        changed(load_recipe("diffusion", "libero-mini"), {"arm_loss": "mae"})
+    path.write_text(json.dumps(load_recipe("act", "libero-mini").to_json()))  # as a card holds it, defaults and all
+    assert load_recipe("act", path) == load_recipe("act", "libero-mini")
+
+
 def test_absent_recipes_and_bad_changes(tmp_path):
     with pytest.raises(VvlaError, match="libero-mini"):
         load_recipe("teacher", "libero-mimi")

@@ -19,7 +19,7 @@ from vvla_policies.pretrained import ModelCard, fingerprint, fit, load_card, loc
 from vvla_policies.student import config as student_config
 from vvla_policies.student import weights as student_weights
 from vvla_policies.student.network import Student, build_student
-from vvla_policies.student.stages import set_stage
+from vvla_policies.student.stages import STAGES, set_stage
 from vvla_policies.teacher import config as teacher_config
 from vvla_policies.teacher import weights as teacher_weights
 from vvla_policies.teacher.network import Seer
@@ -80,6 +80,7 @@ def open_learner(recipe: Recipe, sources: Sources) -> Learner:
     Raises:
         VvlaError: see the functions below.
     """
+    _check_sources(recipe, sources)
     if recipe.stage in imitators.METHODS:
         return open_imitator(recipe, sources)
     return (open_teacher if recipe.stage == "teacher" else open_student)(recipe, sources)
@@ -132,7 +133,6 @@ def open_student(recipe: Recipe, sources: Sources) -> Learner:
     Raises:
         VvlaError: a checkpoint that the stage needs is not given, is missing or does not fit.
     """
-    _check_sources(recipe, sources)
     if sources.init and student_weights.is_ours(locate(sources.init)):
         student, card = student_weights.load_student(sources.init)
         if recipe.config:
@@ -211,6 +211,8 @@ def weights_of(learner: Learner) -> str:
 
 
 def _check_sources(recipe: Recipe, sources: Sources) -> None:
+    if sources.teacher and recipe.stage not in STAGES:
+        raise VvlaError(f"stage '{recipe.stage}' has no use for a teacher; leave out --teacher")
     if recipe.stage in ("align", "only-ft") and not sources.teacher:
         reason = "whose features are the target" if recipe.stage == "align" else "whose action decoder is reused"
         raise VvlaError(f"stage '{recipe.stage}' needs the teacher {reason}: add --teacher FOLDER")

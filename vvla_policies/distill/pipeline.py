@@ -24,7 +24,7 @@ from typing import Any
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pace import seconds_per_window
-from vvla_policies.distill.recipe import Recipe, changed, load_recipe, recipe_names
+from vvla_policies.distill.recipe import Recipe, changed, load_recipe, reads, recipe_names
 from vvla_policies.distill.train import Line, Note, TrainRequest, train
 from vvla_policies.envs.suite import expand, load_suite
 from vvla_policies.errors import VvlaError
@@ -253,10 +253,8 @@ def recipe_of(request: DistillRequest, stage: str) -> Recipe:
     """The recipe of a stage, with the request's changes."""
     folder = Path(request.recipe)
     source: str | Path = folder / f"{stage}.yaml" if folder.is_dir() else request.recipe
-    recipe = load_recipe(stage, source)
-    for scope in ("", stage):
-        recipe = changed(recipe, request.changes.get(scope, {}))
-    return recipe
+    for_all = {name: value for name, value in request.changes.get("", {}).items() if reads(stage, name)}
+    return changed(changed(load_recipe(stage, source), for_all), request.changes.get(stage, {}))
 
 
 def _run(request: DistillRequest, name: str, reporter: Reporter) -> Run:

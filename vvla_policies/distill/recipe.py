@@ -34,6 +34,18 @@ _CHOICES: dict[str, Any] = {
     "schedule": Schedule,
     "storage": Precision,
 }
+_TEACHER, _ALIGN = ("teacher",), ("align",)
+_ACTING = ("teacher", "finetune", "only-ft", "freeze-vlm", "scratch")
+_ONLY: dict[str, tuple[str, ...]] = {
+    "questions": ("pretrain",),
+    "align_loss": _ALIGN,
+    "shift_teacher": _ALIGN,
+    "arm_loss": _ACTING,
+    "gripper_weight": _ACTING,
+    "waypoint_weight": (*_ACTING, *_ALIGN),
+    **dict.fromkeys(("foresight_weight", "foresight_share", "only_foresight", "own_state", "goal", "hidden"), _TEACHER),
+}
+"""The stages that read a field, where others do not."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +218,13 @@ def load_recipe(stage: str, source: str | Path, changes: Mapping[str, Any] | Non
     told = {**_parsed(text, str(source)), **(changes or {})}
     if told.setdefault("stage", stage) != stage:
         raise VvlaError(f"recipe {source} is for stage {told['stage']}, not {stage}")
+    _check_stage(stage, told, f"recipe {source}")
     return _made(told, str(source))
+
+
+def reads(stage: str, name: str) -> bool:
+    """Whether a field of a recipe means anything to a stage."""
+    return stage in _ONLY.get(name, (stage,))
 
 
 def recipe_names(stage: str) -> list[str]:
@@ -246,6 +264,7 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     tables = {k: {**getattr(recipe, k), **v} for k, v in changes.items() if isinstance(v, Mapping) and k in _TABLES}
     _check_names({**changes}, "--set")
+    _check_stage(recipe.stage, changes, "--set")
     try:
         return replace(recipe, **{**changes, **tables})
     except TypeError as error:
@@ -296,6 +315,15 @@ def _check_names(told: Mapping[str, Any], source: str) -> None:
             if not fits and not (name in _TABLES and isinstance(value, Mapping)):
                 kind = "a table" if name in _TABLES else type(default).__name__
                 raise VvlaError(f"{source}: {name} must be {kind}, not {value!r}")
+
+
+def _check_stage(stage: str, told: Mapping[str, Any], source: str) -> None:
+    """Fields that this stage would pass over are named."""
+    default = {f.name: f.default for f in fields(Recipe)}
+    for name, value in told.items():
+        if not reads(stage, name) and value != default[name]:
+            stages = ", ".join(_ONLY[name])
+            raise VvlaError(f"{source}: stage '{stage}' does not read {name}, only {stages} does; leave it out")
 
 
 def _literal(text: str) -> Any:

@@ -131,9 +131,9 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     done = _finished(request)
     if done:
         return done
-    files = _cached(request, note)
     learner = networks.open_learner(recipe, request.sources)
     target = networks.open_target(request.sources, learner) if recipe.stage == "align" else None
+    files = _cached(request, note)
     data, held_out = _windows(recipe, files, learner, target)
     for windows in filter(None, (data, held_out)):
         if target and not recipe.shift_teacher:

@@ -97,6 +97,14 @@ def test_a_stage_trains_its_parameters_and_learns(room, stage, trains, monkeypat
     assert load_policy("student", checkpoint=str(result.folder)).card.trained_on == "primitive"
 
 
+def test_a_card_tells_of_the_trainings_before(room):
+    last = fit(room, "onwards", student_recipe("finetune", config={}, steps=2, save_every=2), init=room / "aligned")
+    (earlier,) = load_card(last.folder).data["earlier"]
+    assert (earlier["stage"], earlier["demonstrations"]) == ("align", load_card(last.folder).data["demonstrations"])
+    again = fit(room, "on", student_recipe("finetune", config={}, steps=2, save_every=2), init=last.folder)
+    assert [one["stage"] for one in load_card(again.folder).data["earlier"]] == ["align", "finetune"]
+
+
 def test_only_the_interface_is_aligned():
     assert STAGES["align"] == INTERFACE == ("action_token", "state_encoder.", "mapper.")
 

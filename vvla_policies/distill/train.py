@@ -41,6 +41,7 @@ from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
 from vvla_policies.envs.store import cache_root
 from vvla_policies.errors import RecordError
+from vvla_policies.pretrained import CARD, load_card, locate
 from vvla_policies.student.network import Student
 from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
@@ -333,6 +334,16 @@ def _announcement(learner: Learner, data: CachedWindows, steps: int, start: Path
     )
 
 
+def _earlier(init: str | None) -> list[dict[str, Any]]:
+    """The trainings behind a checkpoint that a training begins from, oldest first."""
+    if not init or not (locate(init) / CARD).exists():
+        return []
+    data = load_card(init).data
+    kept = ("version", "steps", "windows", "seconds", "demonstrations")
+    last = {"stage": data.get("recipe", {}).get("stage"), **{name: data[name] for name in kept if name in data}}
+    return [*data.get("earlier", []), last]
+
+
 def _facts(
     request: TrainRequest, files: Sequence[CachedFile], data: CachedWindows, learner: Learner, result: Trained
 ) -> dict[str, Any]:
@@ -350,6 +361,7 @@ def _facts(
             "planned": result.steps,
             "windows": result.step * request.recipe.batch,
             "seconds": round(result.seconds, 1),
+            "earlier": _earlier(request.sources.init),
             "losses": dict(result.losses),
             "history": learner.history,
             "spacing": learner.spacing,

@@ -91,7 +91,7 @@ def _still(actions: ActionChunk) -> ActionChunk:
 
 def _recorded(folder: Path) -> dict[int, Path]:
     """The policy's seed in each recorded episode, which is a function of the key, to the file of its actions."""
-    from vvla_policies.evaluation.records import actions_path, load_run
+    from vvla_policies.evaluation.records.runs import actions_path, load_run
 
     run = load_run(folder)
     return {record.key.stream("policy"): actions_path(folder, record.key) for record in run.records}

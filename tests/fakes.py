@@ -20,9 +20,9 @@ from vvla_policies.envs.protocol import Protocol
 from vvla_policies.envs.suite import AssetSet, EnvSettings, Suite, Task
 
 from vvla_policies.errors import SimulatorError
-from vvla_policies.evaluation.evaluate import Request, Silent
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import EpisodeRecord, Run
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.records.runs import EpisodeRecord, Run
+from vvla_policies.evaluation.rollouts.evaluate import Request, Silent
 from vvla_policies.policy import BatchedPolicy, Memory, Policy, PolicyCard
 
 ENVIRONMENT = "FAKES"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import vvla_policies
 
 HEAVY = ("torch", "transformers", "mujoco", "robosuite", "libero", "pybullet", "ray", "imageio", "matplotlib", "typer")
 
@@ -18,6 +22,9 @@ class Block:
 sys.meta_path.insert(0, Block())
 """
 
+KNOWS = {"records": set(), "analysis": {"records"}, "reports": {"analysis", "records"}, "rollouts": {"records"}}
+"""Packages of `vvla_policies.evaluation`, and which of the others each may import."""
+
 
 def run(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -25,9 +32,16 @@ def run(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["vvla_policies", "vvla_policies.envs", "vvla_policies.evaluation.plan"])
+@pytest.mark.parametrize("module", ["vvla_policies", "vvla_policies.envs", "vvla_policies.evaluation.rollouts.plan"])
 def test_core_imports_without_heavy_packages(module):
     run(f"{BLOCK}\nimport {module}")
+
+
+@pytest.mark.parametrize("package", KNOWS)
+def test_packages_of_evaluation_know_only_those_below(package):
+    files = Path(vvla_policies.__file__).parent.glob(f"evaluation/{package}/**/*.py")
+    known = {name for file in files for name in re.findall(r"vvla_policies\.evaluation\.(\w+)", file.read_text())}
+    assert known <= {package, *KNOWS[package]}
 
 
 def test_policies_by_name_without_heavy_packages():

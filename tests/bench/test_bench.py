@@ -18,9 +18,9 @@ from vvla_policies.bench.leaks import Usage, growth, watch
 from vvla_policies.bench.model import Setup, episodes, predict, recommend
 from vvla_policies.cli.main import app
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.evaluate import evaluate
-from vvla_policies.evaluation.records import PHASES
-from vvla_policies.evaluation.request import Request
+from vvla_policies.evaluation.records.runs import PHASES
+from vvla_policies.evaluation.rollouts.evaluate import evaluate
+from vvla_policies.evaluation.rollouts.request import Request
 
 STEP, DRAW = 0.01, 0.02
 

@@ -13,7 +13,7 @@ from vvla_policies import __version__
 from vvla_policies.cli import checks
 from vvla_policies.cli.main import app
 from vvla_policies.errors import SimulatorError
-from vvla_policies.evaluation.evaluate import Request, evaluate
+from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 
 runner = CliRunner()
 

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from tests.fakes import SUITE_ADDRESS
 from vvla_policies.cli.main import app
-from vvla_policies.evaluation.evaluate import Request, evaluate
+from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 
 runner = CliRunner()
 

@@ -16,7 +16,7 @@ from vvla_policies.envs.protocol import PROTOCOLS
 from tests.fakes import SUITE_ADDRESS
 from vvla_policies.cli.evaluate import single
 from vvla_policies.cli.main import app
-from vvla_policies.evaluation.records import load_run
+from vvla_policies.evaluation.records.runs import load_run
 
 runner = CliRunner()
 EXPERT = ("--policy", "tests.fakes:Expert", "--suite", SUITE_ADDRESS, "--episodes", "2", "--workers", "0")

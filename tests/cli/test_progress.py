@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tests.fakes import SUITE_ADDRESS
 from vvla_policies.cli.progress import Progress
-from vvla_policies.evaluation.evaluate import Request, evaluate
+from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 
 
 def watched(console: Console, out: Path) -> Progress:

@@ -20,9 +20,10 @@ from vvla_policies.distill.demos import files
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
 from vvla_policies.distill.demos.inspection import contents, find_files, summary
-from vvla_policies.distill.demos.verify import parse_key, verify
+from vvla_policies.distill.demos.verify import verify
 from vvla_policies.errors import RecordError, VvlaError
-from vvla_policies.evaluation.records import EpisodeRecord
+from vvla_policies.evaluation.records.keys import parse_key
+from vvla_policies.evaluation.records.runs import EpisodeRecord
 
 h5py = pytest.importorskip("h5py")
 REPOSITORY = Path(__file__).parents[2]

@@ -14,9 +14,10 @@ from vvla_policies.distill.conversions import STATES, actions_from_file, flipped
 from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.demos.verify import parse_key, verify
+from vvla_policies.distill.demos.verify import verify
 from vvla_policies.distill.truths import project, read_truths
-from vvla_policies.evaluation.evaluate import Request, evaluate
+from vvla_policies.evaluation.records.keys import parse_key
+from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 
 h5py = pytest.importorskip("h5py")
 pytestmark = pytest.mark.libero
@@ -81,7 +82,7 @@ def test_states_come_before_and_observations_after_their_action(file):
     with h5py.File(file) as opened:
         group = opened["data/demo_1"]
         task, state, seed = (int(part[1:]) for part in group.attrs["vvla_episode"].rsplit("-", 3)[1:])
-        from vvla_policies.evaluation.plan import EpisodeKey
+        from vvla_policies.evaluation.records.keys import EpisodeKey
 
         key = EpisodeKey("libero_object", task, state, seed)
         env.start(key.task, key.init_state, key.stream("env"))

@@ -5,8 +5,8 @@ from pathlib import Path
 from vvla_policies.envs.protocol import get_protocol
 from vvla_policies.envs.suite import ALIASES
 
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import EpisodeRecord, Manifest, Run, Session, SuiteEntry
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.records.runs import EpisodeRecord, Manifest, Run, Session, SuiteEntry
 from vvla_policies.policy import PolicyCard
 
 INSTRUCTIONS = (

@@ -29,8 +29,8 @@ from typing import Any
 
 from tests import fakes
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.evaluate import evaluate
-from vvla_policies.evaluation.records import EPISODES, Run, load_run
+from vvla_policies.evaluation.records.runs import EPISODES, Run, load_run
+from vvla_policies.evaluation.rollouts.evaluate import evaluate
 
 PLANNED = 15
 MOST = (
@@ -151,7 +151,7 @@ def kill_driver(count: int, folder: Path, rng: random.Random) -> int:
 
 def kill_policy(folder: Path, rng: random.Random) -> int:
     """Kills the process of a served policy, and starts it again."""
-    from vvla_policies.evaluation.hosting import PolicyHost
+    from vvla_policies.evaluation.rollouts.hosting import PolicyHost
     from vvla_policies.serving.server import Settings, serve_policy
 
     port, struck, over = rng.randrange(20_000, 30_000), 0, threading.Event()
@@ -212,14 +212,14 @@ def cut_last_line(folder: Path, rng: random.Random) -> int:
 def run_out_of_memory(folder: Path, rng: random.Random) -> int:
     """A policy with room for a random number of questions, asked by eight slots at once."""
     from tests.faults.hungry import Hungry
-    from vvla_policies.evaluation.crew import LocalCrew
-    from vvla_policies.evaluation.engine import Engine
-    from vvla_policies.evaluation.hosting import PolicyHost
-    from vvla_policies.evaluation.interrupts import Interrupts
-    from vvla_policies.evaluation.preparation import prepare
-    from vvla_policies.evaluation.schedule import Queue
-    from vvla_policies.evaluation.slots import LocalSlot
-    from vvla_policies.evaluation.storage import RunFolder
+    from vvla_policies.evaluation.records.storage import RunFolder
+    from vvla_policies.evaluation.rollouts.crew import LocalCrew
+    from vvla_policies.evaluation.rollouts.engine import Engine
+    from vvla_policies.evaluation.rollouts.hosting import PolicyHost
+    from vvla_policies.evaluation.rollouts.interrupts import Interrupts
+    from vvla_policies.evaluation.rollouts.preparation import prepare
+    from vvla_policies.evaluation.rollouts.schedule import Queue
+    from vvla_policies.evaluation.rollouts.slots import LocalSlot
 
     room = rng.randrange(1, 8)
     host = PolicyHost("tests.faults.hungry:Hungry", {"room": room})

@@ -7,13 +7,13 @@ import pytest
 
 from tests import fakes
 from tests.faults.hungry import Hungry
-from vvla_policies.evaluation.engine import Engine
-from vvla_policies.evaluation.evaluate import evaluate
-from vvla_policies.evaluation.hosting import PolicyHost
-from vvla_policies.evaluation.preparation import prepare
-from vvla_policies.evaluation.records import EpisodeRecord
-from vvla_policies.evaluation.schedule import Queue
-from vvla_policies.evaluation.slots import LocalSlot
+from vvla_policies.evaluation.records.runs import EpisodeRecord
+from vvla_policies.evaluation.rollouts.engine import Engine
+from vvla_policies.evaluation.rollouts.evaluate import evaluate
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost
+from vvla_policies.evaluation.rollouts.preparation import prepare
+from vvla_policies.evaluation.rollouts.schedule import Queue
+from vvla_policies.evaluation.rollouts.slots import LocalSlot
 
 POLICY = "tests.faults.hungry:Hungry"
 

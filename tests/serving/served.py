@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
-from vvla_policies.evaluation.hosting import PolicyHost
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost
 from vvla_policies.serving.server import Settings, serve_policy
 from vvla_policies.serving.wire import decode, encode
 

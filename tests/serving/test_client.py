@@ -11,7 +11,7 @@ from websockets.sync.server import serve
 from tests.fakes import Remembering, errors, outcomes, request
 from tests.serving.served import served
 from vvla_policies.errors import PolicyError
-from vvla_policies.evaluation.evaluate import evaluate
+from vvla_policies.evaluation.rollouts.evaluate import evaluate
 from vvla_policies.policy import PolicyCard, check_policy, sample_observation
 from vvla_policies.registry import load_policy
 from vvla_policies.serving import client

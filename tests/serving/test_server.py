@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.fakes import Expert
 from tests.serving.served import ask, dial, observation, served
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.hosting import PolicyHost
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost
 from vvla_policies.policy import BatchedPolicy, Memory, Policy, PolicyCard, sample_observation
 from vvla_policies.serving.server import Settings, serve_policy
 from vvla_policies.serving.wire import decode, encode

@@ -19,16 +19,16 @@ from vvla_policies.envs.manipulation import ManipulationEnv
 from vvla_policies.envs.store import cache_root
 from vvla_policies.envs.suite import load_suite
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.crew import Brief
-from vvla_policies.evaluation.hosting import PolicyHost, Question
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.preparation import Prepared, prepare
-from vvla_policies.evaluation.records import EpisodeRecord
-from vvla_policies.evaluation.request import Request
-from vvla_policies.evaluation.slots import RemoteSlot
-from vvla_policies.evaluation.storage import RunFolder, now
-from vvla_policies.evaluation.transport import block_size
-from vvla_policies.evaluation.worker import Begin, Continue, Failed, Message, Ready, Scene, Turn
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.records.runs import EpisodeRecord
+from vvla_policies.evaluation.records.storage import RunFolder, now
+from vvla_policies.evaluation.rollouts.crew import Brief
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost, Question
+from vvla_policies.evaluation.rollouts.preparation import Prepared, prepare
+from vvla_policies.evaluation.rollouts.request import Request
+from vvla_policies.evaluation.rollouts.slots import RemoteSlot
+from vvla_policies.evaluation.rollouts.transport import block_size
+from vvla_policies.evaluation.rollouts.worker import Begin, Continue, Failed, Message, Ready, Scene, Turn
 from vvla_policies.observation import Observation
 
 BATCHES = (1, 2, 4, 8, 16)

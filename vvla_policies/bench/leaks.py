@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.hosting import PolicyHost
-from vvla_policies.evaluation.preparation import prepare
-from vvla_policies.evaluation.request import Request
-from vvla_policies.evaluation.worker import Begin, Continue, Failed, Stage
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost
+from vvla_policies.evaluation.rollouts.preparation import prepare
+from vvla_policies.evaluation.rollouts.request import Request
+from vvla_policies.evaluation.rollouts.worker import Begin, Continue, Failed, Stage
 
 CHUNK = np.tile(np.array([0, 0, 0, 0, 0, 0, 1], np.float32), (8, 1))
 CHUNKS = 2

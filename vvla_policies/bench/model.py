@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vvla_policies.bench.costs import Costs
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.schedule import Queue, group_of
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.rollouts.schedule import Queue, group_of
 
 TASKS = 10
 

@@ -12,7 +12,7 @@ from vvla_policies.cli.console import guarded, out, say, see_working_folder
 from vvla_policies.cli.parsing import parse_policy_options
 
 if TYPE_CHECKING:
-    from vvla_policies.evaluation.request import Request
+    from vvla_policies.evaluation.rollouts.request import Request
 
 
 @guarded
@@ -45,7 +45,7 @@ def bench(
 
     vvla bench --suite libero_goal --episodes 300
     """
-    from vvla_policies.evaluation.request import Request
+    from vvla_policies.evaluation.rollouts.request import Request
 
     see_working_folder(policy, suite)
     options = parse_policy_options(option or [], checkpoint=checkpoint, device=device)

@@ -33,10 +33,10 @@ def compare(
 
     vvla compare results/teacher results/student
     """
-    from vvla_policies.evaluation.contrast_tables import render
-    from vvla_policies.evaluation.contrasts import compare as put_side_by_side
-    from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.tables import short_names
+    from vvla_policies.evaluation.analysis.contrasts import compare as put_side_by_side
+    from vvla_policies.evaluation.records.runs import load_run
+    from vvla_policies.evaluation.reports.contrast_tables import render
+    from vvla_policies.evaluation.reports.tables import short_names
 
     folders = {folder.resolve(): folder for folder in run}
     runs = [load_run(folder) for folder in folders.values()]

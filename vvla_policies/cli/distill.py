@@ -15,7 +15,7 @@ from vvla_policies.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from vvla_policies.distill.pipeline import Step
-    from vvla_policies.evaluation.evaluate import Reporter
+    from vvla_policies.evaluation.rollouts.evaluate import Reporter
 
 WHAT, HOW = "What to teach", "Speed and place"
 
@@ -114,7 +114,7 @@ def distill(
 def _table(steps: list[Step]) -> Table:
     """The plan."""
     from vvla_policies.distill.pipeline import total
-    from vvla_policies.evaluation.timing import duration
+    from vvla_policies.evaluation.analysis.timing import duration
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Step", "What", "About"):

@@ -20,8 +20,8 @@ from vvla_policies.cli.console import (
 from vvla_policies.cli.parsing import parse_policy_options, parse_shard, parse_tasks, parse_videos, split_names
 
 if TYPE_CHECKING:
-    from vvla_policies.evaluation.evaluate import Request
-    from vvla_policies.evaluation.videos import Choice
+    from vvla_policies.evaluation.reports.videos import Choice
+    from vvla_policies.evaluation.rollouts.evaluate import Request
 
 EPISODES = 10
 WHAT, WHERE, WHICH = "What to evaluate", "Speed and place", "Which episodes, and what to keep"
@@ -141,7 +141,7 @@ def evaluate(
 
     0 all episodes ran; 1 something for you to fix; 2 misspelt option; 3 some episodes ended in an error; 130 Ctrl-C.
     """
-    from vvla_policies.evaluation.evaluate import Request
+    from vvla_policies.evaluation.rollouts.evaluate import Request
 
     see_working_folder(policy, *suite)
     drawn = parse_videos(videos)
@@ -171,8 +171,9 @@ def _run(request: Request, drawn: Choice) -> None:
     """Runs the episodes with a live display, then writes and shows what came out."""
     from vvla_policies.cli.progress import Progress
     from vvla_policies.cli.videos import draw_with_progress
-    from vvla_policies.evaluation import tables, timing, videos
-    from vvla_policies.evaluation.evaluate import evaluate as run_episodes
+    from vvla_policies.evaluation.analysis import timing
+    from vvla_policies.evaluation.reports import tables, videos
+    from vvla_policies.evaluation.rollouts.evaluate import evaluate as run_episodes
 
     progress = Progress(err, f"{request.policy} on {', '.join(request.suites)}")
     try:

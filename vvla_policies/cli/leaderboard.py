@@ -31,7 +31,7 @@ def leaderboard(
 
     vvla leaderboard --add results/student-libero
     """
-    from vvla_policies.evaluation.leaderboard import RECORDS, add_run, build
+    from vvla_policies.evaluation.reports.leaderboard import RECORDS, add_run, build
 
     for run in add or []:
         say(f"Added {add_run(run, results / RECORDS)}.")

@@ -21,8 +21,8 @@ def merge(
 
     vvla merge results/part-1 results/part-2 --out results/whole
     """
-    from vvla_policies.evaluation import tables
-    from vvla_policies.evaluation.merging import merge as put_together
+    from vvla_policies.evaluation.records.merging import merge as put_together
+    from vvla_policies.evaluation.reports import tables
 
     whole = put_together(run, out_folder)
     tables.write(whole)

@@ -88,7 +88,7 @@ def plan(
 
 
 def _needed(rate: float, difference: float, correlation: float, power: float, level: float) -> str:
-    from vvla_policies.evaluation.power import MOST_EPISODES, discordance, episodes_needed
+    from vvla_policies.evaluation.analysis.power import MOST_EPISODES, discordance, episodes_needed
 
     weak, apart = rate / 100, difference / 100
     n = episodes_needed(apart, discordance(weak, weak + apart, correlation), power, level)
@@ -98,7 +98,7 @@ def _needed(rate: float, difference: float, correlation: float, power: float, le
 
 
 def _shown(rate: float, episodes: int, correlation: float, power: float, level: float) -> str:
-    from vvla_policies.evaluation.power import detectable, discordance
+    from vvla_policies.evaluation.analysis.power import detectable, discordance
 
     weak = rate / 100
     found = detectable(episodes, lambda d: discordance(weak, weak + d, correlation), power, level, largest=1 - weak)
@@ -118,7 +118,7 @@ def _machines(
     from vvla_policies.bench.costs import Costs, default_path
     from vvla_policies.bench.model import Setup, predict
     from vvla_policies.bench.model import episodes as spread
-    from vvla_policies.evaluation.timing import duration
+    from vvla_policies.evaluation.analysis.timing import duration
 
     costs = Costs.read(measurements or default_path())
     cores = cores or costs.cores

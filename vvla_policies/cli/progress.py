@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import EpisodeRecord, Manifest, Run
-from vvla_policies.evaluation.timing import duration
+from vvla_policies.evaluation.analysis.timing import duration
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.records.runs import EpisodeRecord, Manifest, Run
 
 TaskId = tuple[str, int]
 FRAMES_PER_SECOND = 4

@@ -23,8 +23,8 @@ def replay(
 
     vvla replay results/noop-libero_goal libero_goal-t00-i00-s0
     """
-    from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.replay import COMPARED, replay_episode
+    from vvla_policies.evaluation.records.replay import COMPARED, replay_episode
+    from vvla_policies.evaluation.records.runs import load_run
 
     found = load_run(run)
     see_working_folder(*(entry.address for entry in found.manifest.suites.values()))

@@ -28,8 +28,8 @@ def report(
 
     vvla report results/teacher results/student --out teacher-and-student
     """
-    from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.report import write_report
+    from vvla_policies.evaluation.records.runs import load_run
+    from vvla_policies.evaluation.reports.report import write_report
 
     folders = {folder.resolve(): folder for folder in run}
     runs = [load_run(folder) for folder in folders.values()]

@@ -59,7 +59,7 @@ def serve(
 
     vvla-eval --policy ws://127.0.0.1:8000 --suite libero_goal --episodes 2
     """
-    from vvla_policies.evaluation.hosting import PolicyHost
+    from vvla_policies.evaluation.rollouts.hosting import PolicyHost
     from vvla_policies.serving.server import LOOPBACK, Settings, serve_policy
 
     see_working_folder(policy)

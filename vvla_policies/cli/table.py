@@ -44,8 +44,8 @@ def table(
 
     vvla table results/student results/teacher --per run --format latex > table.tex
     """
-    from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.tables import render
+    from vvla_policies.evaluation.records.runs import load_run
+    from vvla_policies.evaluation.reports.tables import render
 
     folders = {folder.resolve(): folder for folder in run}
     text = render([load_run(folder) for folder in folders.values()], form.value, per.value, out.width)

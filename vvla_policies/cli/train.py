@@ -123,7 +123,7 @@ def train(
         result = run(request, note=say, line=show)
     except KeyboardInterrupt:
         stop(f"stopped; {out_folder} holds the last checkpoint. The same command goes on from there.")
-    from vvla_policies.evaluation.timing import duration
+    from vvla_policies.evaluation.analysis.timing import duration
 
     where = "finished" if result.finished else f"at step {result.step} of {result.steps}; the same command goes on"
     say(f"{where}, {duration(result.seconds)} of training: {result.folder}")

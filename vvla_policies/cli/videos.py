@@ -13,7 +13,7 @@ from vvla_policies.cli.console import err, guarded, say, see_working_folder
 from vvla_policies.cli.parsing import parse_videos
 
 if TYPE_CHECKING:
-    from vvla_policies.evaluation.records import EpisodeRecord, Run
+    from vvla_policies.evaluation.records.runs import EpisodeRecord, Run
 
 STRIDE, SIZE = 4, 320
 
@@ -38,8 +38,8 @@ def videos(
 
     vvla videos results/noop-libero_goal --which failures --stride 2
     """
-    from vvla_policies.evaluation.records import load_run
-    from vvla_policies.evaluation.videos import choose
+    from vvla_policies.evaluation.records.runs import load_run
+    from vvla_policies.evaluation.reports.videos import choose
 
     found = load_run(run)
     see_working_folder(*(entry.address for entry in found.manifest.suites.values()))
@@ -51,7 +51,7 @@ def draw_with_progress(
     run: Run, records: Sequence[EpisodeRecord], stride: int = STRIDE, size: int = SIZE, keep: bool = True
 ) -> None:
     """Draws videos under a progress bar, without a terminal with a line for each; then says where they are."""
-    from vvla_policies.evaluation.videos import FOLDER, draw
+    from vvla_policies.evaluation.reports.videos import FOLDER, draw
 
     if not records:
         say("No videos: no episode is of that kind.")

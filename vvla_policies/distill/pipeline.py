@@ -28,11 +28,11 @@ from vvla_policies.distill.recipe import Recipe, changed, load_recipe, reads, re
 from vvla_policies.distill.train import Line, Note, TrainRequest, train
 from vvla_policies.envs.suite import expand, load_suite
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.contrast_tables import render as render_contrasts
-from vvla_policies.evaluation.contrasts import compare
-from vvla_policies.evaluation.evaluate import SILENT, Reporter, Request, evaluate
-from vvla_policies.evaluation.records import Run
-from vvla_policies.evaluation.tables import render
+from vvla_policies.evaluation.analysis.contrasts import compare
+from vvla_policies.evaluation.records.runs import Run
+from vvla_policies.evaluation.reports.contrast_tables import render as render_contrasts
+from vvla_policies.evaluation.reports.tables import render
+from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request, evaluate
 
 PRESETS = ("mini",)
 """Sizes that have recipes for every benchmark, "<benchmark>-<size>"."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from vvla_policies.distill import networks
 from vvla_policies.distill.networks import Learner
 from vvla_policies.distill.trainer import Progress
-from vvla_policies.evaluation.evaluate import Request, evaluate
+from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 from vvla_policies.huggingface import import_transformers
 
 

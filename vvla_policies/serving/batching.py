@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from vvla_policies.errors import PolicyError
-from vvla_policies.evaluation.hosting import Again, PolicyHost, Question
-from vvla_policies.evaluation.records import EpisodeError
+from vvla_policies.evaluation.records.runs import EpisodeError
+from vvla_policies.evaluation.rollouts.hosting import Again, PolicyHost, Question
 from vvla_policies.policy import ActionChunk
 
 T = TypeVar("T")

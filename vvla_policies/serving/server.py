@@ -26,7 +26,7 @@ from websockets.http11 import Request, Response
 
 from vvla_policies import __version__
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.hosting import PolicyHost, Question
+from vvla_policies.evaluation.rollouts.hosting import PolicyHost, Question
 from vvla_policies.observation import CAMERAS, Observation
 from vvla_policies.policy import PolicyCard
 from vvla_policies.serving.batching import Batcher

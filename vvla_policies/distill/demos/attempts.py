@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from vvla_policies.envs.suite import Suite
-from vvla_policies.evaluation.evaluate import Course
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import EpisodeRecord
-from vvla_policies.evaluation.schedule import Group, group_of
-from vvla_policies.evaluation.storage import RunFolder
-from vvla_policies.evaluation.worker import Scene
+from vvla_policies.evaluation.records.keys import EpisodeKey
+from vvla_policies.evaluation.records.runs import EpisodeRecord
+from vvla_policies.evaluation.records.storage import RunFolder
+from vvla_policies.evaluation.rollouts.evaluate import Course
+from vvla_policies.evaluation.rollouts.schedule import Group, group_of
+from vvla_policies.evaluation.rollouts.worker import Scene
 
 
 class Attempts(Course):

@@ -15,7 +15,7 @@ from vvla_policies.errors import RecordError
 
 if TYPE_CHECKING:
     from vvla_policies.distill.demos.inspection import Contents
-    from vvla_policies.evaluation import captions
+    from vvla_policies.evaluation.reports import captions
 
 
 def survey(path: Path) -> list[Contents]:
@@ -56,7 +56,7 @@ def sheet_rows(path: Path, columns: int) -> list[tuple[list[NDArray[np.uint8]], 
         path: of the annotations.
         columns: third-person pictures.
     """
-    from vvla_policies.evaluation import captions
+    from vvla_policies.evaluation.reports import captions
 
     split, rows = path.parents[1], []
     for task, demos in _by_task(read_annotations(path.parents[1])).items():

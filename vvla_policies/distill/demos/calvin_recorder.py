@@ -20,7 +20,7 @@ from vvla_policies.distill.demos.calvin_layout import PICTURES
 from vvla_policies.distill.demos.disturbance import disturbed_steps
 from vvla_policies.distill.demos.files import part_path
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records.keys import EpisodeKey
 
 if TYPE_CHECKING:
     from vvla_policies.envs.calvin.env import CalvinEnv

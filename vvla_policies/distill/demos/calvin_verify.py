@@ -12,11 +12,11 @@ import numpy as np
 from vvla_policies.distill.demos.calvin_files import demonstrations
 from vvla_policies.distill.demos.calvin_layout import Segment, frame_path, read_annotations
 from vvla_policies.distill.demos.shelves import EPISODES
-from vvla_policies.distill.demos.verify import Verified, parse_key
+from vvla_policies.distill.demos.verify import Verified
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.plan import EpisodeKey
-from vvla_policies.evaluation.records import Run, load_run
-from vvla_policies.evaluation.replay import environment
+from vvla_policies.evaluation.records.keys import EpisodeKey, parse_key
+from vvla_policies.evaluation.records.replay import environment
+from vvla_policies.evaluation.records.runs import Run, load_run
 
 if TYPE_CHECKING:
     from vvla_policies.envs.calvin.env import CalvinEnv

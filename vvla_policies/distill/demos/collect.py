@@ -14,14 +14,14 @@ from vvla_policies.distill.demos.attempts import Attempts
 from vvla_policies.distill.demos.shelves import EPISODES, Held, Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.evaluate import SILENT, Reporter, Request, evaluate
-from vvla_policies.evaluation.schedule import group_of
+from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request, evaluate
+from vvla_policies.evaluation.rollouts.schedule import group_of
 
 if TYPE_CHECKING:
-    from vvla_policies.evaluation.plan import EpisodeKey
-    from vvla_policies.evaluation.records import Run
-    from vvla_policies.evaluation.schedule import Group
-    from vvla_policies.evaluation.worker import Scene
+    from vvla_policies.evaluation.records.keys import EpisodeKey
+    from vvla_policies.evaluation.records.runs import Run
+    from vvla_policies.evaluation.rollouts.schedule import Group
+    from vvla_policies.evaluation.rollouts.worker import Scene
 
 FRESH = "fresh"
 

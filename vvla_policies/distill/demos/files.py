@@ -10,7 +10,7 @@ from typing import Any
 
 from vvla_policies.distill.demos.layout import EPISODE, Demo, count_up, h5py_module, write_demo
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records.keys import EpisodeKey
 
 PARTS = "parts"
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from vvla_policies.distill.demos.shelves import Held
-    from vvla_policies.evaluation.records import Run
-    from vvla_policies.evaluation.schedule import Group
+    from vvla_policies.evaluation.records.runs import Run
+    from vvla_policies.evaluation.rollouts.schedule import Group
 
 SHEET_ROWS = 25
 COLUMNS = 4
@@ -133,7 +133,7 @@ def contact_sheet(path: Path, title: str = "") -> Image.Image:
         RecordError: it is no file of demonstrations.
     """
     from vvla_policies.distill.demos import calvin_inspection
-    from vvla_policies.evaluation import captions
+    from vvla_policies.evaluation.reports import captions
 
     if path.name == Path(ANNOTATIONS).name:
         return captions.contact_sheet(title or path.parents[1].name, calvin_inspection.sheet_rows(path, COLUMNS))

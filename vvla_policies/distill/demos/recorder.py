@@ -19,7 +19,7 @@ from vvla_policies.distill.demos.disturbance import disturbed_steps
 from vvla_policies.distill.demos.files import part_path, write_part
 from vvla_policies.distill.demos.layout import Demo, attributes
 from vvla_policies.errors import VvlaError
-from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records.keys import EpisodeKey
 from vvla_policies.observation import CAMERAS
 
 if TYPE_CHECKING:

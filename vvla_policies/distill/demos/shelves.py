@@ -15,11 +15,11 @@ from vvla_policies.distill.demos.inspection import contents
 from vvla_policies.distill.demos.layout import SUFFIX, h5py_module
 from vvla_policies.distill.demos.recorder import Recording
 from vvla_policies.envs.suite import Suite
-from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records.keys import EpisodeKey
 
 if TYPE_CHECKING:
     from vvla_policies.envs.manipulation import ManipulationEnv
-    from vvla_policies.evaluation.worker import Witness
+    from vvla_policies.evaluation.rollouts.worker import Witness
 
 EPISODES = "episodes"
 

@@ -18,7 +18,7 @@ from vvla_policies.distill.demos.layout import EPISODE, FACTS
 from vvla_policies.envs.protocol import Protocol
 from vvla_policies.envs.suite import EnvSettings, load_suite
 from vvla_policies.errors import RecordError
-from vvla_policies.evaluation.plan import EpisodeKey
+from vvla_policies.evaluation.records.keys import parse_key
 
 if TYPE_CHECKING:
     from vvla_policies.envs.libero.env import LiberoEnv
@@ -94,13 +94,3 @@ def _verified(env: LiberoEnv, name: str, group: Any) -> Verified:
     deviation = float(np.abs(short - states[: len(short)]).max())
     success = outcome.success and outcome.steps == len(actions)
     return Verified(name, success, deviation == 0.0 and len(short) == len(states), deviation)
-
-
-def parse_key(text: str, suite: str) -> EpisodeKey:
-    """The inverse of `str(key)`.
-
-    >>> parse_key("libero_long-t03-i12-s0", "libero_long")
-    EpisodeKey(suite='libero_long', task=3, init_state=12, seed=0)
-    """
-    task, state, seed = (int(part[1:]) for part in text.rsplit("-", 3)[1:])
-    return EpisodeKey(suite, task, state, seed)

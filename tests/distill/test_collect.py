@@ -19,7 +19,8 @@ from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos import files
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
-from vvla_policies.distill.demos.inspection import contents, find_files, summary
+from vvla_policies.distill.demos.inspection import contents, find_files
+from vvla_policies.distill.demos.summary import summary
 from vvla_policies.distill.demos.verify import verify
 from vvla_policies.errors import RecordError, VvlaError
 from vvla_policies.evaluation.records.keys import parse_key

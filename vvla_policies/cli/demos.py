@@ -15,7 +15,8 @@ from vvla_policies.cli.parsing import parse_options, parse_tasks, split_names
 
 if TYPE_CHECKING:
     from vvla_policies.distill.demos.collect import DemoRequest
-    from vvla_policies.distill.demos.inspection import Contents, TaskSummary
+    from vvla_policies.distill.demos.findings import Contents
+    from vvla_policies.distill.demos.summary import TaskSummary
 
 MEGA = 1e6
 WHAT, HOW, WHERE = "What to demonstrate", "How", "Speed and place"
@@ -243,7 +244,7 @@ def _collect(request: DemoRequest) -> None:
     """Runs under a progress display, then says what came out."""
     from vvla_policies.cli.progress import Progress
     from vvla_policies.distill.demos.collect import collect, held_of
-    from vvla_policies.distill.demos.inspection import summary
+    from vvla_policies.distill.demos.summary import summary
 
     began = time.monotonic()
     progress = Progress(err, f"demonstrations of {', '.join(request.suites)} by {request.policy}")

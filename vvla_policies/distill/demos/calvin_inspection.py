@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from vvla_policies.distill.demos.calvin_files import demonstrations
 from vvla_policies.distill.demos.calvin_layout import PICTURES, Annotations, Segment, frame_path, read_annotations
+from vvla_policies.distill.demos.findings import Contents
 from vvla_policies.errors import RecordError
 
 if TYPE_CHECKING:
-    from vvla_policies.distill.demos.inspection import Contents
     from vvla_policies.evaluation.reports import captions
 
 
@@ -27,8 +27,6 @@ def survey(path: Path) -> list[Contents]:
     Raises:
         RecordError: they cannot be read, or a frame is missing.
     """
-    from vvla_policies.distill.demos.inspection import Contents
-
     split, there = path.parents[1], read_annotations(path.parents[1])
     made = [json.loads(text) for text in there.facts.values()]
     rows = []

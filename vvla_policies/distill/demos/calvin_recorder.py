@@ -1,4 +1,4 @@
-"""Watches CALVIN episodes in the worker process and writes those that succeed.
+"""Records CALVIN's episodes.
 
 Only the last task of an episode is kept: what comes before it is there to bring the world about. Pictures are drawn as
 the episode goes.
@@ -7,9 +7,7 @@ the episode goes.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,37 +17,12 @@ from vvla_policies.distill.demos.calvin_files import SUFFIX, CalvinDemo, write_p
 from vvla_policies.distill.demos.calvin_layout import PICTURES
 from vvla_policies.distill.demos.disturbance import disturbed_steps
 from vvla_policies.distill.demos.files import part_path
-from vvla_policies.errors import VvlaError
+from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.evaluation.records.keys import EpisodeKey
 
 if TYPE_CHECKING:
     from vvla_policies.envs.calvin.env import CalvinEnv
-    from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
-
-
-@dataclass(frozen=True)
-class CalvinRecording:
-    """Makes the recorder of an environment; goes to the workers.
-
-    Attributes:
-        folder: where the run's records are.
-        noise: of the pushes, see `disturbance`.
-        facts: how the demonstrations are made.
-    """
-
-    folder: Path
-    noise: float
-    facts: Mapping[str, Any]
-
-    def __call__(self, env: ManipulationEnv) -> CalvinRecorder:
-        """The recorder.
-
-        Raises:
-            VvlaError: the environment is not one of CALVIN's.
-        """
-        if not hasattr(env, "world"):
-            raise VvlaError(f"this recorder is for CALVIN's suites, not for {type(env).__name__}")
-        return CalvinRecorder(env, self)  # type: ignore[arg-type]
+    from vvla_policies.envs.manipulation import Outcome
 
 
 @dataclass
@@ -62,23 +35,16 @@ class _Tape:
     running: bool = False
 
 
-class CalvinRecorder:
-    """A `Witness` that writes demonstrations.
+class CalvinRecorder(Recorder):
+    """The recorder of CALVIN's environments."""
 
-    Args:
-        env: the environment.
-        recording: settings.
-    """
-
-    def __init__(self, env: CalvinEnv, recording: CalvinRecording) -> None:
-        self._env = env
-        self._recording = recording
-        self._key: EpisodeKey | None = None
-        self._tape = _Tape()
+    benchmark, looks_into, blank = "CALVIN", "world", _Tape
+    _env: CalvinEnv
+    _tape: _Tape
 
     def begin(self, key: EpisodeKey) -> None:
-        """Starts an empty tape."""
-        self._key, self._tape = key, _Tape()
+        """Starts a tape, which is on at once where there is only one task."""
+        super().begin(key)
         if self._env.subtasks_left == 1:
             self._see()
 
@@ -97,14 +63,8 @@ class CalvinRecorder:
         if self._env.subtasks_left == 1 and not outcome.over:
             self._see()
 
-    def end(self, outcome: Outcome) -> None:
-        """Writes the demonstration of a success; a failure is forgotten."""
-        if outcome.success and self._tape.actions:
-            assert self._key is not None
-            start = time.perf_counter()
-            write_part(part_path(self._recording.folder, self._key, SUFFIX), self._demo(self._key))
-            self._env.seconds["drawing"] += time.perf_counter() - start
-        self._tape = _Tape()
+    def _write(self) -> None:
+        write_part(part_path(self._recording.folder, self._key, SUFFIX), self._demo())
 
     def _see(self) -> None:
         """Draws and reads what is there now."""
@@ -118,10 +78,10 @@ class CalvinRecorder:
         self._tape.running = True
         self._env.seconds["drawing"] += time.perf_counter() - start
 
-    def _demo(self, key: EpisodeKey) -> CalvinDemo:
+    def _demo(self) -> CalvinDemo:
         from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
 
-        tape, task = self._tape, self._env.task.name
+        tape, key, task = self._tape, self._key, self._env.task.name
         rows = [{**seen, **done} for seen, done in zip(tape.frames, tape.actions, strict=True)]
         frames = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         stream = key.stream(f"policy {tape.renewals}" if tape.renewals else "policy")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vvla_policies import __version__
 from vvla_policies.distill.demos import disturbance
 from vvla_policies.distill.demos.attempts import Attempts
+from vvla_policies.distill.demos.recording import Recording
 from vvla_policies.distill.demos.shelves import EPISODES, Held, Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
@@ -163,7 +164,8 @@ def _recorded(request: DemoRequest, scene: Scene) -> Scene:
         "address": scene.address,
         **describe(settings),
     }
-    return replace(scene, settings=settings, witness=shelf.recording(request.out / EPISODES, request.noise, facts))
+    recording = Recording(shelf.recorder, request.out / EPISODES, request.noise, facts)
+    return replace(scene, settings=settings, witness=recording)
 
 
 class _Inventory:

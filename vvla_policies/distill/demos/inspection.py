@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vvla_policies.distill.conversions import PICTURES, flipped
+from vvla_policies.distill.demos import calvin_inspection
 from vvla_policies.distill.demos.calvin_layout import ANNOTATIONS, VALIDATION
 from vvla_policies.distill.demos.files import opened
+from vvla_policies.distill.demos.findings import Contents
 from vvla_policies.distill.demos.layout import FACTS, SUFFIX
 from vvla_policies.errors import RecordError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from vvla_policies.distill.demos.shelves import Held
-    from vvla_policies.evaluation.records.runs import Run
-    from vvla_policies.evaluation.rollouts.schedule import Group
-
 SHEET_ROWS = 25
 COLUMNS = 4
-
-
-@dataclass(frozen=True)
-class Contents:
-    """A file of demonstrations at a glance.
-
-    Attributes:
-        path: the file.
-        instruction: the task in words.
-        steps: length of each demonstration, in the file's order.
-        size: (height, width) of the pictures, px.
-        disturbed: share of steps that are not the expert's own, None if the file does not say.
-        made: the `vvla` attribute, {} for other files.
-        bytes: on the disk.
-    """
-
-    path: Path
-    instruction: str
-    steps: tuple[int, ...]
-    size: tuple[int, int]
-    disturbed: float | None
-    made: dict[str, Any]
-    bytes: int
 
 
 def find_files(path: Path) -> list[Path]:
@@ -98,8 +71,6 @@ def survey(path: Path) -> list[Contents]:
     Raises:
         RecordError: it is neither.
     """
-    from vvla_policies.distill.demos import calvin_inspection
-
     return calvin_inspection.survey(path) if path.name == Path(ANNOTATIONS).name else [contents(path)]
 
 
@@ -132,7 +103,6 @@ def contact_sheet(path: Path, title: str = "") -> Image.Image:
     Raises:
         RecordError: it is no file of demonstrations.
     """
-    from vvla_policies.distill.demos import calvin_inspection
     from vvla_policies.evaluation.reports import captions
 
     if path.name == Path(ANNOTATIONS).name:
@@ -148,56 +118,3 @@ def contact_sheet(path: Path, title: str = "") -> Image.Image:
             shown.append(flipped(data[name]["obs"][PICTURES["wrist_image"]][at[COLUMNS // 2]]))
             rows.append((shown, captions.Caption(told, f"{path.parent.name}/{name}, {count} steps", "")))
     return captions.contact_sheet(title or path.name.removesuffix(SUFFIX), rows)
-
-
-@dataclass(frozen=True)
-class TaskSummary:
-    """How the demonstrations of a task came about.
-
-    Attributes:
-        suite: name.
-        task: number.
-        instruction: in words.
-        demos: demonstrations that are there.
-        attempts: episodes of the expert.
-        successes: of them.
-        errors: episodes that ended in an error.
-        mean_steps: of the demonstrations.
-        bytes: of them.
-    """
-
-    suite: str
-    task: int
-    instruction: str
-    demos: int
-    attempts: int
-    successes: int
-    errors: int
-    mean_steps: float
-    bytes: int
-
-
-def summary(run: Run, held: Mapping[Group, Held]) -> list[TaskSummary]:
-    """A row for each task of a run.
-
-    Args:
-        run: of all attempts.
-        held: (suite, task) to its demonstrations.
-    """
-    rows = []
-    for group, there in held.items():
-        records = [record for record in run.records if (record.suite, record.task) == group]
-        rows.append(
-            TaskSummary(
-                suite=group[0],
-                task=group[1],
-                instruction=there.instruction,
-                demos=len(there.steps),
-                attempts=len(records),
-                successes=sum(record.success for record in records),
-                errors=sum(record.error is not None for record in records),
-                mean_steps=float(np.mean(there.steps)) if there.steps else 0.0,
-                bytes=there.bytes,
-            )
-        )
-    return rows

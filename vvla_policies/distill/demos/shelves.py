@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from vvla_policies.distill.demos import calvin_files
 from vvla_policies.distill.demos.calvin_layout import SPLIT, frame_path, read_annotations
-from vvla_policies.distill.demos.calvin_recorder import CalvinRecording
+from vvla_policies.distill.demos.calvin_recorder import CalvinRecorder
 from vvla_policies.distill.demos.files import assemble, episodes_in, part_path, parts_of_task
 from vvla_policies.distill.demos.inspection import contents
 from vvla_policies.distill.demos.layout import SUFFIX, h5py_module
-from vvla_policies.distill.demos.recorder import Recording
+from vvla_policies.distill.demos.recorder import LiberoRecorder
+from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.envs.suite import Suite
 from vvla_policies.evaluation.records.keys import EpisodeKey
-
-if TYPE_CHECKING:
-    from vvla_policies.envs.manipulation import ManipulationEnv
-    from vvla_policies.evaluation.rollouts.worker import Witness
 
 EPISODES = "episodes"
 
@@ -46,12 +42,11 @@ class Shelf(Protocol):
 
     Attributes:
         size: height and width of the pictures where the user names none, px; None for the protocol's.
+        recorder: what watches the episodes.
     """
 
     size: int | None
-
-    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> Callable[[ManipulationEnv], Witness]:
-        """What makes the recorder of an environment; see `Recording`."""
+    recorder: type[Recorder]
 
     def part(self, key: EpisodeKey) -> Path:
         """Where an episode's demonstration is until its task is done."""
@@ -72,14 +67,11 @@ class LiberoShelf:
     """
 
     size: int | None = 128
+    recorder: type[Recorder] = LiberoRecorder
 
     def __init__(self, suite: Suite, out: Path) -> None:
         h5py_module()
         self._suite, self._out = suite, out
-
-    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> Recording:
-        """See `Shelf.recording`."""
-        return Recording(folder, noise, facts)
 
     def path(self, task: int) -> Path:
         """The file of a task's demonstrations, as LIBERO names it."""
@@ -116,13 +108,10 @@ class CalvinShelf:
     """
 
     size: int | None = None
+    recorder: type[Recorder] = CalvinRecorder
 
     def __init__(self, suite: Suite, out: Path) -> None:
         self._suite, self._out, self._split = suite, out, out / SPLIT
-
-    def recording(self, folder: Path, noise: float, facts: Mapping[str, Any]) -> CalvinRecording:
-        """See `Shelf.recording`."""
-        return CalvinRecording(folder, noise, facts)
 
     def part(self, key: EpisodeKey) -> Path:
         """See `Shelf.part`."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vvla_policies.distill.conversions import actions_from_file
+from vvla_policies.distill.demos import calvin_verify
 from vvla_policies.distill.demos.calvin_layout import ANNOTATIONS
 from vvla_policies.distill.demos.files import opened
+from vvla_policies.distill.demos.findings import Verified
 from vvla_policies.distill.demos.inspection import demo_names
 from vvla_policies.distill.demos.layout import EPISODE, FACTS
 from vvla_policies.envs.protocol import Protocol
@@ -22,23 +23,6 @@ from vvla_policies.evaluation.records.keys import parse_key
 
 if TYPE_CHECKING:
     from vvla_policies.envs.libero.env import LiberoEnv
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What came of running a demonstration again.
-
-    Attributes:
-        demo: name of its group, in CALVIN the episode's key.
-        success: the goal is reached at the last action.
-        same: the start and all states in between are those of the file, bit for bit.
-        deviation: the largest difference of any entry of any state.
-    """
-
-    demo: str
-    success: bool
-    same: bool
-    deviation: float
 
 
 def verify(path: Path, most: int | None = None) -> Iterator[Verified]:
@@ -52,8 +36,6 @@ def verify(path: Path, most: int | None = None) -> Iterator[Verified]:
         RecordError: the file was made otherwise, or with other assets than those here.
     """
     if path.name == Path(ANNOTATIONS).name:
-        from vvla_policies.distill.demos import calvin_verify
-
         yield from calvin_verify.verify(path, most)
         return
     with opened(path) as file:

@@ -10,6 +10,7 @@ several frames. Protocol: `lerobot`. Tried with a small ACT; published weights w
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from vvla_policies.baselines.isolated import IsolatedPolicy, libero_card
 
@@ -27,7 +28,7 @@ def lerobot(
     """A policy that LeRobot has trained (ACT, Diffusion, SmolVLA ...): --policy lerobot:PATH_OR_HUB_ID.
 
     Args:
-        checkpoint: folder (`pretrained_model`) or hub id.
+        checkpoint: folder (what `lerobot-train` wrote, or a `pretrained_model` in it) or hub id.
         steps: actions of a chunk that are executed; None for the checkpoint's own number.
         device: of PyTorch; None for the first GPU if there is one.
         trained_on: "official" or "primitive" assets, if known.
@@ -36,7 +37,8 @@ def lerobot(
     """
     tried = "with a small ACT that LeRobot trained for us; published weights were never opened"
     card = libero_card(name, checkpoint, 1, ("image", "wrist_image", "state"), protocol="lerobot", tried=tried)
-    arguments = {"checkpoint": checkpoint, "device": device}
+    last = Path(checkpoint) / "checkpoints" / "last" / "pretrained_model"
+    arguments = {"checkpoint": str(last) if last.is_dir() else checkpoint, "device": device}
     return IsolatedPolicy(replace(card, trained_on=trained_on), "serve_lerobot.py", arguments, python, steps)
 
 

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import conversions
+import numpy as np
 
 CAMERAS = {"image": "observation.images.image", "wrist_image": "observation.images.image2"}
 FEATURES = {**CAMERAS, "state": "observation.state"}
 FRAMES_PER_SECOND = 20  # LIBERO's control rate
 
 
-def export(plan: list[dict[str, Any]], out: Path, name: str) -> None:
-    """Writes all demonstrations of a plan; prints a line for each file."""
+def export(plan: list[dict[str, Any]], out: Path, name: str, size: int | None) -> None:
+    """Writes all demonstrations of a plan, with pictures of their own size or another; prints a line for each file."""
     import h5py
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
@@ -34,6 +35,9 @@ def export(plan: list[dict[str, Any]], out: Path, name: str) -> None:
         with h5py.File(entry["path"], "r") as file:
             for demo in entry["demos"]:
                 frames = conversions.frames_of_demo(file["data"][demo])
+                if size is not None:
+                    for key in CAMERAS:
+                        frames[key] = np.stack([conversions.resized(image, size, size) for image in frames[key]])
                 if dataset is None:
                     shape = frames["image"].shape[1:]
                     dataset = LeRobotDataset.create(
@@ -65,5 +69,6 @@ if __name__ == "__main__":
     parser.add_argument("plan", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="a folder that does not exist yet")
     parser.add_argument("--name", default="vvla/demos", help="what LeRobot calls the data set (its repo_id)")
+    parser.add_argument("--size", type=int, help="height and width of the pictures, px; default: those of the files")
     options = parser.parse_args()
-    export(json.loads(options.plan.read_text()), options.out, options.name)
+    export(json.loads(options.plan.read_text()), options.out, options.name, options.size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,7 +63,19 @@ def build(options: argparse.Namespace) -> tuple[endpoint.Begin, Mapping[str, Any
 
         return act
 
-    return begin, {"type": config.type, "checkpoint": options.checkpoint, "chunk": steps, "image_size": None}
+    said = {"type": config.type, "checkpoint": options.checkpoint, "weights": fingerprint(policy)}
+    return begin, {**said, "chunk": steps, "image_size": None}
+
+
+def fingerprint(policy: Any) -> str:
+    """Twelve hexadecimal digits that stand for the names and values of a network's weights."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(policy.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:12]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def build(options):
 
         return act
 
-    return begin, {"checkpoint": options.checkpoint, "chunk": 4, "image_size": None}
+    return begin, {"checkpoint": options.checkpoint, "weights": "0123", "chunk": 4, "image_size": None}
 
 
 if __name__ == "__main__":

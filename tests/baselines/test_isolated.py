@@ -46,7 +46,7 @@ def alive(pid):
 
 def test_a_script_is_started_asked_and_ended():
     policy = start()
-    assert policy.card.chunk == 4  # as the server says
+    assert (policy.card.chunk, policy.card.weights) == (4, "0123")  # as the server says
     obs = sample_observation(policy.card)
     memories = [policy.initial_memory(seed) for seed in (1, 2)]
     for _ in range(2):
@@ -167,6 +167,18 @@ def test_adapters(build, options, script, expected, monkeypatch):
     assert all(f'"--{option}"' in source for option in seen["arguments"])
     found = {**card.to_json(), "reads": card.reads, **seen["arguments"]}
     assert {key: found[key] for key in expected} == expected
+
+
+def test_the_folder_that_lerobot_trained_into_will_do(monkeypatch, tmp_path):
+    """Its last checkpoint is served; the folder's name stands in tables."""
+    last = tmp_path / "act" / "checkpoints" / "last" / "pretrained_model"
+    last.mkdir(parents=True)
+    seen = []
+    monkeypatch.setattr(lerobot, "IsolatedPolicy", lambda card, _, arguments, *rest: seen.append((card, arguments)))
+    for given in (tmp_path / "act", last):
+        lerobot.lerobot(str(given))
+    assert [arguments["checkpoint"] for _, arguments in seen] == [str(last)] * 2
+    assert Path(seen[0][0].notes["checkpoint"]).name == "act"
 
 
 def test_openvla_wants_a_suite_it_has_weights_for():

@@ -25,9 +25,10 @@ def demos(tmp_path):
 
 @pytest.fixture
 def recorder(tmp_path):
-    """In place of an interpreter: keeps the plan and says what LeRobot's side would say."""
+    """In place of an interpreter: keeps plan and arguments and says what LeRobot's side would say."""
     script = tmp_path / "python"
-    lines = ["#!/bin/sh", f'cp "$2" "{tmp_path}/plan.json"', "echo noise", 'echo "3 demonstrations: open the door"']
+    kept = [f'cp "$2" "{tmp_path}/plan.json"', f'echo "$@" > "{tmp_path}/arguments"']
+    lines = ["#!/bin/sh", *kept, "echo noise", 'echo "3 demonstrations: open the door"']
     script.write_text("\n".join(lines) + "\n")
     script.chmod(0o755)
     return str(script)
@@ -42,6 +43,12 @@ def test_the_plan_names_files_demonstrations_and_instructions(demos, recorder, t
         ("open the door", ["demo_0", "demo_1"]),
     ]
     assert said == ["3 demonstrations: open the door"]
+    assert "--size" not in (tmp_path / "arguments").read_text()
+
+
+def test_pictures_can_be_made_smaller(demos, recorder, tmp_path):
+    export_lerobot(demos, tmp_path / "out", None, recorder, print, 64)
+    assert (tmp_path / "arguments").read_text().endswith("--size 64\n")
 
 
 def test_a_folder_that_exists_is_left_alone(demos, recorder):

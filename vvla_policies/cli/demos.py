@@ -212,6 +212,9 @@ def export(
     out_folder: Annotated[Path, typer.Option("--out", help="A new folder.", show_default=False)],
     layout: Annotated[str, typer.Option("--format", help="lerobot.")] = "lerobot",
     demos: Annotated[int | None, typer.Option(min=1, help="Only the first so many of each file.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Height and width of the pictures, px; default: the files'.")
+    ] = None,
     python: Annotated[
         str | None, typer.Option(help="Interpreter of an environment with lerobot; default: uv makes one.")
     ] = None,
@@ -224,7 +227,7 @@ def export(
 
     if layout != "lerobot":
         fail(f"--format '{layout}': expected lerobot")
-    written = export_lerobot(path, out_folder, demos, python, say)
+    written = export_lerobot(path, out_folder, demos, python, say, size)
     say(f"{written} demonstrations: {out_folder}")
 
 

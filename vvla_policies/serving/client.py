@@ -218,9 +218,10 @@ def _card(greeting: Mapping[str, Any], url: str) -> PolicyCard:
 
 
 def _named(card: PolicyCard | None, greeting: Mapping[str, Any]) -> PolicyCard | None:
-    """The card at hand, with the chunk that the server names if it does (it knows once the weights are loaded)."""
-    chunk = greeting.get("chunk")
-    return replace(card, chunk=chunk) if card is not None and isinstance(chunk, int) else card
+    """The card at hand, with chunk and weights (their fingerprint) as the server that has loaded them names them."""
+    kinds = {"chunk": int, "weights": str}
+    said: dict[str, Any] = {key: greeting[key] for key, kind in kinds.items() if isinstance(greeting.get(key), kind)}
+    return None if card is None else replace(card, **said)
 
 
 def _with_steps(card: PolicyCard, steps: int | None) -> PolicyCard:

@@ -15,7 +15,14 @@ from vvla_policies.distill.demos.inspection import demo_names, find_files, instr
 from vvla_policies.errors import RecordError
 
 
-def export_lerobot(path: Path, out: Path, per_file: int | None, python: str | None, say: Callable[[str], None]) -> int:
+def export_lerobot(
+    path: Path,
+    out: Path,
+    per_file: int | None,
+    python: str | None,
+    say: Callable[[str], None],
+    size: int | None = None,
+) -> int:
     """Writes a LeRobot data set (github.com/huggingface/lerobot).
 
     Pictures turned by 180 degrees and the state (8,) with axis-angle, under the names of LeRobot's own LIBERO data;
@@ -27,6 +34,7 @@ def export_lerobot(path: Path, out: Path, per_file: int | None, python: str | No
         per_file: at most so many of each file; None for all.
         python: interpreter of an environment with lerobot; None to have uv make one.
         say: hears what LeRobot's side prints.
+        size: height and width of the pictures, px; None for the files' own.
 
     Returns:
         How many demonstrations were written.
@@ -42,7 +50,7 @@ def export_lerobot(path: Path, out: Path, per_file: int | None, python: str | No
         paper.write_text(json.dumps(plan))
         script = str(SERVERS / "export_lerobot.py")
         command = [*interpreter("vvla demos export", python), script, str(paper), "--out", str(out)]
-        _run(command, say)
+        _run(command + (["--size", str(size)] if size else []), say)
     return sum(len(entry["demos"]) for entry in plan)
 
 

@@ -75,9 +75,11 @@ def test_a_lost_worker_is_replaced_and_its_episode_run_again(
     good = evaluate(fakes.request(tmp_path / "good"))
     fault = {"kind": kind, "step": 4, "once": str(tmp_path / "marker")}
     monkeypatch.setenv(*fakes.Faults(at={"fake-t01-i01": fault}).item())
-    run = evaluate(fakes.request(tmp_path / "run", workers=2, stall_seconds=1.0))
+    run = evaluate(fakes.request(tmp_path / "run", workers=2, stall_seconds=1.0 if kind == "hang" else 60.0))
     assert fakes.outcomes(run) == fakes.outcomes(good)
-    assert {str(r.key): r.retries for r in run.records if r.retries} == {"fake-t01-i01-s0": 1}
+    retries = {str(r.key): r.retries for r in run.records if r.retries}
+    assert retries["fake-t01-i01-s0"] >= 1
+    assert kind == "hang" or retries == {"fake-t01-i01-s0": 1}  # a slow machine's other workers may seem to hang, too
 
 
 def test_an_episode_that_always_loses_its_worker_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ class Waypoint(nn.Module):
 
     UNIT = 0.1
     """Metres that count as 1."""
+    EXACT = 0.1
+    """Of a unit: nearer than that, the error counts squared. Grasping needs the centimetre."""
 
     def __init__(self, width: int, weight: float) -> None:
         super().__init__()
@@ -55,8 +57,8 @@ class Waypoint(nn.Module):
             return losses
         valid = batch["actions_valid"].any(dim=-1)
         found = self.head(features.mean(dim=2)).float()
-        each = nn.functional.smooth_l1_loss(found, batch["waypoint"] / self.UNIT, reduction="none").mean(-1)
-        loss = masked_mean(each, valid)
+        each = nn.functional.smooth_l1_loss(found, batch["waypoint"] / self.UNIT, reduction="none", beta=self.EXACT)
+        loss = masked_mean(each.mean(-1), valid)
         return {**losses, "loss": losses["loss"] + self.weight * loss, "waypoint": loss}
 
 

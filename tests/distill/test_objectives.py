@@ -14,7 +14,6 @@ from vvla_policies.distill.batches import CachedWindows, Reading, tensors  # noq
 from vvla_policies.distill.cache import cached  # noqa: E402
 from vvla_policies.distill.data import DemoDataset, Windows  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
-from vvla_policies.distill.networks import scale_state  # noqa: E402
 from vvla_policies.distill.objectives import ActionObjective, AlignObjective, TeacherObjective, teacher_features  # noqa: E402
 from vvla_policies.distill.recipe import Recipe, load_recipe  # noqa: E402
 from vvla_policies.inputs import Inputs  # noqa: E402
@@ -105,30 +104,6 @@ def test_features_learn_where_the_hand_goes(shown):
         "waypoint.head.weight",
         "waypoint.head.bias",
     }
-
-
-@pytest.mark.parametrize("kind", ["teacher", "student"])
-def test_scaled_states_vary_as_much_as_a_network_expects(kind):
-    if kind == "teacher":
-        network = Seer(get_teacher("seer-mini", **TEACHER, history=HISTORY))
-        arm, gripper = network.arm_state_encoder, network.gripper_state_encoder
-    else:
-        network = build_student(get_preset("vita-mini", **STUDENT))
-        arm, gripper = network.state_encoder.arm, network.state_encoder.gripper
-    rng = torch.Generator().manual_seed(0)
-    states = torch.randn(500, 8, generator=rng) * torch.tensor([0.1] * 3 + [0.3] * 3 + [0.02] * 2)
-    states += torch.tensor([0.2, 0.0, 1.0, 3.1, 0.0, 0.0, 0.02, -0.02])
-    scale_state(network, states, seed=0)
-    plain = (states - states.mean(0)) / states.std(0)
-    for layer, part in ((arm, slice(6)), (gripper, slice(6, 8))):
-        said = layer(states[:, part])
-        unfolded = layer.weight * states[:, part].std(0)
-        assert unfolded.abs().max() <= layer.in_features**-0.5 + 1e-4, "the range of torch's own first weights"
-        torch.testing.assert_close(said, plain[:, part] @ unfolded.T + said.mean(0), atol=1e-3, rtol=1e-3)
-        assert said.mean(0).abs().max() < layer.in_features**-0.5 + 1e-3, "the mean state gives the bias alone"
-    before = layer.weight.clone()
-    scale_state(network, states, seed=0)
-    assert torch.equal(before, layer.weight), "a function of the seed"
 
 
 def test_foresight_of_a_share_is_that_of_the_first_windows(shown):

@@ -24,8 +24,6 @@ from vvla_policies.teacher import config as teacher_config
 from vvla_policies.teacher import weights as teacher_weights
 from vvla_policies.teacher.network import Seer
 
-LEAST_DEVIATION = 0.01
-"""m or rad: what differs less does not count for more."""
 _STORAGE = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -188,29 +186,6 @@ def attach_encoders(seer: Seer, sources: Sources) -> None:
         )
     mae = teacher_weights.load_mae(sources.vision, seer.config)
     seer.attach(mae, teacher_weights.load_clip(sources.text))
-
-
-@torch.no_grad()
-def scale_state(network: nn.Module, states: Tensor, seed: int) -> None:
-    """Begins a teacher's or student's linear maps of arm and gripper anew, see `Recipe.scale_state`.
-
-    Args:
-        network: a `Seer` or a `Student`.
-        states: (N, 8), that will be seen.
-        seed: of the new weights.
-    """
-    if isinstance(network, Seer):
-        maps = network.arm_state_encoder, network.gripper_state_encoder
-    else:
-        assert isinstance(network, Student)
-        maps = network.state_encoder.arm, network.state_encoder.gripper
-    mean, deviation = states.mean(dim=0), states.std(dim=0).clamp(min=LEAST_DEVIATION)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for layer, part in zip(maps, (slice(6), slice(6, 8)), strict=True):
-            layer.reset_parameters()
-            layer.weight /= deviation[part]
-            layer.bias -= layer.weight @ mean[part]
 
 
 def save(folder: Path, learner: Learner, facts: Mapping[str, Any], average: Mapping[str, Tensor], storage: str) -> Path:

@@ -43,7 +43,6 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "arm_loss": _ACTING,
     "gripper_weight": _ACTING,
     "waypoint_weight": (*_ACTING, *_ALIGN),
-    "scale_state": (*_ACTING, *_ALIGN),
     **dict.fromkeys(("foresight_weight", "foresight_share", "only_foresight", "own_state", "goal", "hidden"), _TEACHER),
 }
 """The stages that read a field, where others do not."""
@@ -91,8 +90,6 @@ class Recipe:
         foresight_share: of each batch's windows, those whose foresight is predicted.
         waypoint_weight: of an auxiliary loss: from the action features, where the hand will be when the gripper next
             opens or closes. Its head is no part of the checkpoint. 0 leaves it out.
-        scale_state: the first linear maps of proprioception begin anew, for states of mean 0 and deviation 1 over the
-            demonstrations, folded into their weights; raw metres differ too little for small networks to read them.
         align_loss: "mse" is the paper's, "l2" (mean of the norms) the released code's.
         only_foresight: and the next three, see `teacher.mask.Masking`.
         own_state: likewise.
@@ -142,7 +139,6 @@ class Recipe:
     foresight_weight: float = 0.1
     foresight_share: float = 1.0
     waypoint_weight: float = 0.0
-    scale_state: bool = False
     align_loss: AlignLoss = "mse"
     only_foresight: bool = False
     own_state: bool = False

@@ -144,7 +144,8 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
-    _fit_states(learner.network, request, torch.from_numpy(data.states()))
+    if isinstance(learner.network, Imitator) and not request.sources.init:
+        learner.network.calibrate(torch.from_numpy(data.states()))
     objective = _objective(recipe, learner, target, data.instructions)
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
     start = last_checkpoint(folder) if request.resume else None
@@ -226,15 +227,6 @@ def _windows(
     data = read(shift, {file.source: file.demos[: count[file.source]] for file in files})
     left = {file.source: file.demos[count[file.source] :] for file in files}
     return data, read((0, 0), left) if any(left.values()) else None
-
-
-def _fit_states(network: torch.nn.Module, request: TrainRequest, states: torch.Tensor) -> None:
-    """Scales proprioception as the demonstrations' (N, 8) ask, where that is wanted."""
-    if isinstance(network, Imitator):
-        if not request.sources.init:
-            network.calibrate(states)
-    elif request.recipe.scale_state:
-        networks.scale_state(network, states, request.recipe.seed)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

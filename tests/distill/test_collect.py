@@ -148,7 +148,7 @@ def test_pushed_steps_are_marked(tmp_path):
     with h5py.File(path) as file:
         for group in file["data"].values():
             key = parse_key(group.attrs["vvla_episode"], "fake")
-            expected = disturbed_steps(key.stream("policy"), 0.5, run.actions(key))
+            expected = disturbed_steps(key.stream("policy"), run.actions(key), 0.5)
             assert np.array_equal(group["disturbed"][()].astype(bool), expected)
 
 
@@ -160,7 +160,7 @@ def test_pushes_come_in_stretches_and_spare_the_gripper():
     assert 0.2 < offsets[pushed, :3].std() < 0.4
     changes = np.flatnonzero(np.diff(pushed.astype(int)))
     assert np.diff(changes).min() >= 1
-    assert not disturbed_steps(1, 0.0, np.ones((9, 7))).any()
+    assert not disturbed_steps(1, np.ones((9, 7)), 0.0).any()
 
 
 def test_some_grasps_are_made_to_miss():

@@ -65,6 +65,18 @@ def demos(
             rich_help_panel=HOW,
         ),
     ] = 0.0,
+    novice: Annotated[
+        str,
+        typer.Option(
+            help="A policy, such as the student being taught, that acts for parts of each episode; what it does is "
+            "recorded and marked, the expert shows the way on (DAgger).",
+            rich_help_panel=HOW,
+        ),
+    ] = "",
+    novice_option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of the novice, repeated.", metavar="KEY=VALUE", rich_help_panel=HOW),
+    ] = None,
     starts: Annotated[
         str,
         typer.Option(
@@ -101,6 +113,8 @@ def demos(
 
     vvla demos --suite libero_goal --tasks 0-3 --per-task 5 --noise 0.3 --out try
 
+    vvla demos --suite libero --per-task 10 --novice student --out demos-recovered
+
     vvla demos --suite calvin --scenes A,B,C --per-task 20 --out demos-calvin
 
     vvla demos inspect try
@@ -114,7 +128,7 @@ def demos(
     protocols = {"fresh": FRESH, "official": "openvla"}
     if starts not in protocols:
         fail(f"--starts '{starts}': expected fresh or official")
-    see_working_folder(policy, *suite)
+    see_working_folder(policy, novice, *suite)
     chosen = parse_tasks(tasks)
     _collect(
         DemoRequest(
@@ -126,6 +140,8 @@ def demos(
             policy=policy,
             policy_options=parse_options(option or []),
             noise=noise,
+            novice=novice,
+            novice_options=parse_options(novice_option or []),
             size=size,
             assets=assets,
             protocol=protocols[starts],

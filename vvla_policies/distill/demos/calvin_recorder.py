@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from vvla_policies.distill.demos.calvin_files import SUFFIX, CalvinDemo, write_part
 from vvla_policies.distill.demos.calvin_layout import PICTURES
-from vvla_policies.distill.demos.disturbance import disturbed_steps
 from vvla_policies.distill.demos.files import part_path
 from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.evaluation.records.keys import EpisodeKey
@@ -91,6 +90,6 @@ class CalvinRecorder(Recorder):
             task=task,
             instruction=INSTRUCTIONS[task],
             frames=frames,
-            disturbed=disturbed_steps(stream, self._recording.noise, frames["rel_actions"]),
+            disturbed=self._recording.marks(stream, frames["rel_actions"]),
             facts=self._recording.facts,
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vvla_policies import __version__
-from vvla_policies.distill.demos import disturbance
+from vvla_policies.distill.demos import disturbance, handover
 from vvla_policies.distill.demos.attempts import Attempts
-from vvla_policies.distill.demos.recording import Recording
+from vvla_policies.distill.demos.recording import Marks, Recording
 from vvla_policies.distill.demos.shelves import EPISODES, Held, Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
@@ -40,6 +40,8 @@ class DemoRequest:
         policy: the expert.
         policy_options: handed to it.
         noise: standard deviation of the pushes, in units of action; 0 for none. See `disturbance`.
+        novice: name of another policy that acts for parts of each episode; "" for none. See `handover`.
+        novice_options: handed to it.
         size: height and width of the pictures, px; None for 128, in CALVIN for the benchmark's own.
         assets: "official", "primitive" or "auto".
         protocol: "fresh" begins in new draws from the task's placement regions. Another protocol begins in the
@@ -58,6 +60,8 @@ class DemoRequest:
     policy: str = "scripted"
     policy_options: Mapping[str, Any] = field(default_factory=dict)
     noise: float = 0.0
+    novice: str = ""
+    novice_options: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     assets: str = "auto"
     protocol: str = FRESH
@@ -101,6 +105,8 @@ def collect(request: DemoRequest, reporter: Reporter = SILENT) -> Run:
     """
     if request.noise < 0 or request.per_task < 1:
         raise VvlaError(f"--noise must be 0 or more, --per-task at least 1; got {request.noise}, {request.per_task}")
+    if request.noise and request.novice:
+        raise VvlaError("--noise and --novice exclude each other: make two folders, and train on both")
     shelves = request.shelves
 
     def assemble(group: Group) -> None:
@@ -134,6 +140,9 @@ def _evaluation(request: DemoRequest) -> Request:
     policy, options = request.policy, dict(request.policy_options)
     if request.noise:
         policy, options = disturbance.ADDRESS, {"policy": policy, "noise": request.noise, **options}
+    if request.novice:
+        led = {"novice": request.novice, "novice_options": dict(request.novice_options)}
+        policy, options = handover.ADDRESS, {"policy": policy, **led, **options}
     return Request(
         policy=policy,
         policy_options=options,
@@ -161,11 +170,18 @@ def _recorded(request: DemoRequest, scene: Scene) -> Scene:
         "version": __version__,
         "policy": {"name": request.policy, "options": dict(request.policy_options)},
         "noise": request.noise,
+        **({"novice": {"name": request.novice, "options": dict(request.novice_options)}} if request.novice else {}),
         "address": scene.address,
         **describe(settings),
     }
-    recording = Recording(shelf.recorder, request.out / EPISODES, request.noise, facts)
+    recording = Recording(shelf.recorder, request.out / EPISODES, _marks(request), facts)
     return replace(scene, settings=settings, witness=recording)
+
+
+def _marks(request: DemoRequest) -> Marks:
+    if request.novice:
+        return handover.novice_steps
+    return functools.partial(disturbance.disturbed_steps, noise=request.noise)
 
 
 class _Inventory:

@@ -78,13 +78,13 @@ class Pushes:
         self._offset = self._scale * self._rng.standard_normal(ACTION_DIM)
 
 
-def disturbed_steps(seed: int, noise: float, actions: NDArray[Any]) -> NDArray[np.bool_]:
+def disturbed_steps(seed: int, actions: NDArray[Any], noise: float) -> NDArray[np.bool_]:
     """Which of an episode's steps are pushed, bool (steps,).
 
     Args:
         seed: as for `Pushes`.
-        noise: likewise.
         actions: (steps, 7), all that were executed.
+        noise: as for `Pushes`.
     """
     if not noise:
         return np.zeros(len(actions), dtype=bool)

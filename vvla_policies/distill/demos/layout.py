@@ -8,7 +8,7 @@
 | `obs/` `ee_pos`, `ee_ori`, `ee_states`, `gripper_states`, `joint_states` | (N, 3), 3, 6, 2, 7 float64 | likewise |
 | `robot_states` | (N, 9) float64 | fingers, position, quaternion (xyzw) after each action |
 | `rewards`, `dones` | (N,) uint8 | 1 at the last step |
-| `disturbed` (ours) | (N,) uint8 | 1 where the action is not the expert's own (`--noise`) |
+| `disturbed` (ours) | (N,) uint8 | 1 where the action is not the expert's own (`--noise`, `--novice`) |
 | attributes | | `num_samples`, `init_state`, `model_file`; ours: `vvla_episode`, the episode's key |
 
 Attributes of `data`: those of LIBERO's files (`env_name`, `problem_info`, `bddl_file_name`, `bddl_file_content`,

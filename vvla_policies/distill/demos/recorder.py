@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.disturbance import disturbed_steps
 from vvla_policies.distill.demos.files import part_path, write_part
 from vvla_policies.distill.demos.layout import Demo, attributes
 from vvla_policies.distill.demos.recording import Recorder
@@ -68,6 +67,6 @@ class LiberoRecorder(Recorder):
             states=np.stack(tape.states[:count]),
             read={name: np.stack([read[name] for read in tape.read]) for name in tape.read[0]},
             pictures={camera: np.stack([pictures[camera] for pictures in drawn]) for camera in CAMERAS},
-            disturbed=disturbed_steps(self._key.stream("policy"), self._recording.noise, actions),
+            disturbed=self._recording.marks(self._key.stream("policy"), actions),
             model=self._env.simulator.env.sim.model.get_xml(),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
 
 
+Marks = Callable[[int, NDArray[Any]], NDArray[np.bool_]]
+
+
 @dataclass(frozen=True)
 class Recording:
     """Makes the recorder of an environment; goes to the workers.
@@ -29,13 +32,13 @@ class Recording:
     Attributes:
         recorder: its class.
         folder: where the run's records are.
-        noise: of the pushes, see `disturbance`.
+        marks: which steps are not the expert's own, bool (steps,), from the policy's seed and all actions (steps, 7).
         facts: how the demonstrations are made.
     """
 
     recorder: type[Recorder]
     folder: Path
-    noise: float
+    marks: Marks
     facts: Mapping[str, Any]
 
     def __call__(self, env: ManipulationEnv) -> Recorder:

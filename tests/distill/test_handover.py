@@ -76,7 +76,7 @@ def test_it_keeps_the_rules_of_policies():
 
 
 def test_others_than_batched_policies_are_refused():
-    with pytest.raises(PolicyError, match="--novice needs batched policies, and .* is none"):
+    with pytest.raises(PolicyError, match=r"--novice needs batched policies, and .* is none"):
         Handover("tests.fakes:Expert", "tests.fakes:Looker", {})
 
 

@@ -91,6 +91,18 @@ def test_a_run_of_some_tasks_says_so(tmp_path):
     assert "100.0 [51.0, 100.0] (1 of 2 tasks)" in build(tmp_path)["LEADERBOARD.md"]
 
 
+def test_a_policy_that_ran_suite_by_suite_has_one_row(tmp_path):
+    whole = four("w")
+    for suite in whole.manifest.suites:
+        saved(run_of(suite, [r for r in whole.records if r.key.suite == suite]), tmp_path / "parts/records" / suite)
+    saved(whole, tmp_path / "whole/records" / "all")
+    parts, once = (build(tmp_path / name)["LEADERBOARD.md"] for name in ("parts", "whole"))
+    assert parts == once
+    assert once.count("| student ") == 1
+    saved(run_of("again", whole.records[:2]), tmp_path / "parts/records" / "again")
+    assert build(tmp_path / "parts")["LEADERBOARD.md"].count("| student ") == 2, "a second run stands by itself"
+
+
 def test_what_does_not_compare_has_a_table_of_its_own(results):
     text = build(results)["LEADERBOARD.md"]
     first, second = text.split("### CALVIN ABC→D")[1:]

@@ -61,7 +61,7 @@ def build(folder: Path) -> dict[str, str]:
     published = load_published(folder / PUBLISHED) if (folder / PUBLISHED).exists() else []
     if not runs and not published:
         raise RecordError(f"{folder} holds neither {RECORDS}/RUN/{MANIFEST} nor {PUBLISHED}; name it with --results")
-    sections = [*_measured(runs), *_reported(published)]
+    sections = [*_measured(joined(runs)), *_reported(published)]
     text = "\n".join([f"# {TITLE}\n", "\n\n".join(INTRO) + "\n", *map(markdown, sections)])
     return {
         "LEADERBOARD.md": text,
@@ -120,6 +120,22 @@ def plain_command(command: Sequence[str]) -> tuple[str, ...]:
 
 
 # --- measured here -----------------------------------------------------------------------------------------------
+
+
+def joined(runs: Sequence[Run]) -> list[Run]:
+    """Runs of one policy on different suites as one, so that it has one row; else as they are."""
+    rows: list[Run] = []
+    for run in runs:
+        new = run.manifest
+        for place, row in enumerate(rows):
+            old = row.manifest
+            if (old.policy, old.seed) == (new.policy, new.seed) and not {*old.suites} & {*new.suites}:
+                whole = replace(old, suites={**old.suites, **new.suites}, planned=old.planned + new.planned)
+                rows[place] = replace(row, manifest=whole, records=(*row.records, *run.records))
+                break
+        else:
+            rows.append(run)
+    return rows
 
 
 def _measured(runs: Sequence[Run]) -> list[Section]:

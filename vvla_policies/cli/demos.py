@@ -167,7 +167,7 @@ def inspect(
     table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("File", ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column("Instruction", ratio=1, no_wrap=True, overflow="ellipsis")
-    for heading in ("Demos", "Steps", "Mean", "Pictures", "Pushed", "MB"):
+    for heading in ("Demos", "Steps", "Mean", "Pictures", "Marked", "MB"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=max(5, len(heading)))
     steps = 0
     files = find_files(path)

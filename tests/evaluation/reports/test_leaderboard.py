@@ -143,13 +143,15 @@ def test_adding_a_run_leaves_out_what_names_this_machine(tmp_path):
     crash = EpisodeError("ValueError", "boom", 'Traceback: File "/home/someone/x.py"')
     run = run_of("r", [record("libero_goal", 0, 0, True), record("libero_goal", 0, 1, False, crash)])
     command = ("/home/someone/bin/vvla-eval", "--policy", "mine", "--out", "/home/someone/out")
-    run = replace(run, manifest=replace(run.manifest, command=command))
+    policy = {**run.manifest.policy, "options": {"checkpoint": "/home/someone/act"}}
+    run = replace(run, manifest=replace(run.manifest, command=command, policy=policy))
     added = add_run(saved(run, tmp_path / "r"), tmp_path / "records")
     assert "/home/" not in "".join(path.read_text() for path in added.iterdir())
     again = load_run(added)
     assert again.manifest.command == ["vvla-eval", "--policy", "mine"]
     assert again.records[1].error == EpisodeError("ValueError", "boom")
     assert add_run(tmp_path / "r", tmp_path / "records") == added
+    assert again.manifest.policy["options"]["checkpoint"] == "act"
     other = saved(run_of("r", run.records, policy="other"), tmp_path / "else" / "r")
     with pytest.raises(RecordError, match="holds another run"):
         add_run(other, tmp_path / "records")

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 from vvla_policies.envs.suite import ALIASES
 from vvla_policies.errors import RecordError
 from vvla_policies.evaluation.analysis.chains import SUBTASKS, ChainScore
 from vvla_policies.evaluation.analysis.scores import AVERAGES, Conditions, Score, by_suite, name_of, suite_scores
-from vvla_policies.evaluation.records.runs import EPISODES, MANIFEST, Run, differences, load_run
+from vvla_policies.evaluation.records.runs import EPISODES, MANIFEST, Manifest, Run, differences, load_run
 from vvla_policies.evaluation.reports.pages import Cell, Section, html, markdown
 from vvla_policies.evaluation.reports.published import Published, load_published
 from vvla_policies.evaluation.reports.tables import percent, render
@@ -82,7 +83,7 @@ def load_records(folder: Path) -> list[Run]:
 
 
 def add_run(folder: Path, records: Path) -> Path:
-    """Copies a run's manifest and records, without what names places on this machine: tracebacks, --out.
+    """Copies a run's manifest and records, without what names places on this machine: tracebacks, --out, folders.
 
     Args:
         folder: a run folder.
@@ -96,15 +97,25 @@ def add_run(folder: Path, records: Path) -> Path:
     """
     run = load_run(folder)
     target = records / name_of(run)
-    if (target / MANIFEST).exists() and differences(load_run(target).manifest, run.manifest):
+    told = replace(run.manifest, command=plain_command(run.manifest.command)).to_json()
+    manifest = Manifest.from_json(_without_places(told))
+    if (target / MANIFEST).exists() and differences(load_run(target).manifest, manifest):
         raise RecordError(f"{target} holds another run; rename {folder}")
     target.mkdir(parents=True, exist_ok=True)
-    manifest = replace(run.manifest, command=plain_command(run.manifest.command))
     lines = [replace(r, error=r.error and replace(r.error, traceback="")) for r in run.records]
     (target / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=1, default=str) + "\n", encoding="utf-8")
     text = "".join(json.dumps(line.to_json()) + "\n" for line in lines)
     (target / EPISODES).write_text(text, encoding="utf-8")
     return target
+
+
+def _without_places(value: Any) -> Any:
+    """Plain data whose absolute paths are their last names."""
+    if isinstance(value, Mapping):
+        return {key: _without_places(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_places(entry) for entry in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def plain_command(command: Sequence[str]) -> tuple[str, ...]:

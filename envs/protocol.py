@@ -7,7 +7,7 @@ Sources: the public evaluation scripts of OpenVLA, OpenVLA-OFT and openpi (`open
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from vvla_policies.errors import UnknownNameError, VvlaError
@@ -31,6 +31,7 @@ class Protocol:
         starts: "recorded": episodes begin in the benchmark's recorded initial states. "fresh": in a new draw from the
             task's own placement regions, a function of the episode's seed, settled before the episode begins.
         wrist_size: (height, width) of the wrist picture, None for `image_size`.
+        phrases: "first": a task is told in the benchmark's standard words. "all": in each of its phrases in turn.
     """
 
     name: str
@@ -44,6 +45,11 @@ class Protocol:
     source: str
     starts: Literal["recorded", "fresh"] = "recorded"
     wrist_size: tuple[int, int] | None = None
+    phrases: Literal["first", "all"] = "first"
+
+    def in_all_phrases(self) -> Protocol:
+        """The same, told in each of a task's phrases in turn: a protocol of its own name."""
+        return replace(self, name=f"{self.name}_all_phrases", phrases="all")
 
     def size(self, camera: str) -> tuple[int, int]:
         """(height, width) of the pictures of a camera ("image", "wrist_image"), px."""
@@ -69,6 +75,8 @@ class Protocol:
             del data["starts"]
         if self.wrist_size is None:  # likewise
             del data["wrist_size"]
+        if self.phrases == "first":
+            del data["phrases"]
         return data
 
     @classmethod

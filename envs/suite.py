@@ -85,6 +85,7 @@ class Suite(ABC):
         default_protocol: the protocol where the user names none.
         offers: the observation keys that its environments give; leave out what they do not.
         practice: names of the suites that demonstrate for this one; () for itself.
+        phrased: whether its tasks have several phrases, and its environments tell them where the protocol wants it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Suite(ABC):
     default_protocol: str
     offers: tuple[str, ...] = KEYS
     practice: tuple[str, ...] = ()
+    phrased: bool = False
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs.calvin.cameras import draw
-from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
+from vvla_policies.envs.calvin.instructions import phrase
 from vvla_policies.envs.calvin.oracle import done
 from vvla_policies.envs.calvin.privileged import look
 from vvla_policies.envs.calvin.robot import TCP
@@ -28,7 +28,8 @@ class CalvinEnv(ManipulationEnv):
     They add up to a target that inverse kinematics follows, in the world frame; above 0 the gripper opens, else it
     closes. An episode is a chain of tasks: when one is done the instruction changes and the world goes on; when one is
     not done within the protocol's steps the chain has failed. Each chain begins in a world made anew, so that it is a
-    function of what the suite says its start is, of protocol and assets alone.
+    function of what the suite says its start is, of protocol and assets alone. Where the protocol wants all phrases,
+    the number of the initial state and the task's place in the chain choose one.
 
     Args:
         suite: the suite.
@@ -59,6 +60,7 @@ class CalvinEnv(ManipulationEnv):
             self.world.step(np.array([0, 0, 0, 0, 0, 0, protocol.settle_gripper]))
         self._subtasks = start.tasks
         self._steps = self._completed = 0
+        self._turn = init_state
         self._begin_subtask()
         return self._outcome_now(renewed=False)
 
@@ -79,13 +81,14 @@ class CalvinEnv(ManipulationEnv):
     def _outcome_now(self, renewed: bool) -> Outcome:
         success = self._completed == len(self._subtasks)
         failed = self._subtask_steps >= self.max_steps and not success
-        current = self._subtasks[min(self._completed, len(self._subtasks) - 1)]
+        current = min(self._completed, len(self._subtasks) - 1)
+        turn = self._turn + current if self.settings.protocol.phrases == "all" else 0
         return Outcome(
             self._steps,
             success,
             terminated=success or failed,
             truncated=failed,
-            instruction=INSTRUCTIONS[current],
+            instruction=phrase(self._subtasks[current], turn),
             completed=self._completed,
             renewed=renewed,
             subtasks=self._subtasks,

@@ -54,6 +54,7 @@ class CalvinSuite(Suite):
 
     benchmark = "calvin"
     default_protocol = "calvin"
+    phrased = True
 
     def __init__(self, name: str, scenes: str = "") -> None:
         self.name = name

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 from vvla_policies.envs.protocol import PROTOCOLS
 
-from tests.fakes import SUITE_ADDRESS
+from tests.fakes import SUITE_ADDRESS, FakeSuite
 from vvla_policies.cli.evaluate import single
 from vvla_policies.cli.main import app
 from vvla_policies.evaluation.records.runs import load_run
@@ -68,6 +68,17 @@ def test_the_same_command_runs_nothing_again(out):
     assert (out / "episodes.jsonl").read_bytes() == before
     call(*EXPERT, "--out", out, "--no-resume")
     assert (out / "episodes.jsonl").read_bytes() != before
+
+
+def test_all_phrases_are_a_protocol_of_their_own(out, monkeypatch):
+    line = one_line(call(*EXPERT, "--out", out, "--phrases", "all", code=1))
+    assert "suite 'fake' has one phrase for each task: --phrases all is for CALVIN's suites" in line
+    assert "unknown choice of phrases 'al'" in one_line(call(*EXPERT, "--out", out, "--phrases", "al", code=1))
+    monkeypatch.setattr(FakeSuite, "phrased", True)
+    assert "in all its phrases" in call(*EXPERT, "--out", out, "--phrases", "all").stdout
+    (entry,) = load_run(out).manifest.suites.values()
+    assert (entry.protocol["name"], entry.protocol["phrases"]) == ("plain_all_phrases", "all")
+    assert "protocol name: 'plain_all_phrases', now 'plain'" in one_line(call(*EXPERT, "--out", out, code=1))
 
 
 def test_tasks_and_options_reach_the_run(out):

@@ -64,6 +64,13 @@ def evaluate(
             rich_help_panel=WHAT,
         ),
     ] = "auto",
+    phrases: Annotated[
+        str,
+        typer.Option(
+            help="first: each task in the benchmark's standard words; all: in each of its phrases in turn (CALVIN).",
+            rich_help_panel=WHAT,
+        ),
+    ] = "first",
     tasks: Annotated[
         str | None, typer.Option(help="Numbers and ranges, such as 0,3,5-7.", rich_help_panel=WHICH)
     ] = None,
@@ -154,6 +161,7 @@ def evaluate(
         episodes=episodes,
         protocol=protocol,
         assets=assets,
+        phrases=phrases,
         seed=seed,
         workers=workers,
         batch_size=batch_size,

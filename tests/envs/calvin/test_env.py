@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from vvla_policies.envs.calvin import env as module
 from vvla_policies.envs.calvin.chains import chains
-from vvla_policies.envs.calvin.instructions import INSTRUCTIONS
+from vvla_policies.envs.calvin.instructions import INSTRUCTIONS, PHRASES, phrase
 from vvla_policies.envs.calvin.oracle import CONDITIONS
 from vvla_policies.envs.suite import EnvSettings, load_suite
 
@@ -48,6 +48,29 @@ def test_instructions_are_those_of_the_validation_annotations(reference):
     yaml = pytest.importorskip("yaml")
     told = yaml.safe_load((reference / "calvin" / "annotations" / "new_playtable_validation.yaml").read_text())
     assert {task: phrases[0] for task, phrases in told.items()} == INSTRUCTIONS
+
+
+def test_phrases_are_those_of_the_annotations(reference):
+    yaml = pytest.importorskip("yaml")
+    told = yaml.safe_load((reference / "calvin" / "annotations" / "new_playtable.yaml").read_text())
+    for task, phrases in PHRASES.items():
+        assert phrases[0] == INSTRUCTIONS[task]
+        assert len(set(phrases)) == len(phrases)
+        assert set(phrases[1:]) == set(told[task]), task
+
+
+def test_all_phrases_take_turns(env, official_set, monkeypatch):
+    """Chain and place in it choose the phrase; nothing but the words changes."""
+    monkeypatch.setattr(module, "done", lambda task, start, now: True)
+    suite = load_suite("calvin_abc_d")
+    other = suite.make_env(EnvSettings(suite.protocol().in_all_phrases(), official_set, ()))
+    for chain in (0, 4):
+        outcomes = [one.start(0, chain, 0) for one in (other, env)]
+        for place, task in enumerate(chains()[chain].tasks):
+            assert [outcome.instruction for outcome in outcomes] == [phrase(task, chain + place), INSTRUCTIONS[task]]
+            outcomes = [one.advance(np.zeros(7)) for one in (other, env)]
+    np.testing.assert_array_equal(other.world.scene_obs(), env.world.scene_obs())
+    other.close()
 
 
 def test_chunks_draw_once_and_equal_step_by_step(env):

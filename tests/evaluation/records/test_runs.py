@@ -29,7 +29,8 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("protocol", [*PROTOCOLS.values(), *fakes.PROTOCOLS.values()], ids=lambda p: p.name)
 def test_protocols_survive_json(protocol: Protocol) -> None:
-    assert Protocol.from_json(json.loads(json.dumps(protocol.to_json()))) == protocol
+    for one in (protocol, protocol.in_all_phrases()):
+        assert Protocol.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
 def test_streams_are_independent() -> None:

@@ -369,7 +369,8 @@ def _protocol(run: Run, suite: str) -> str:
     steps = limits[0] if len(set(limits)) == 1 else "/".join(limits)
     each = " for each task of a chain" if run.manifest.suites[suite].chained else ""
     settling = f"{p['settle_steps']} to settle"
-    return f"{p['name']}: at most {steps} steps{each}, {settling}, pictures of {' and '.join(sizes)} px"
+    told = ", each task in all its phrases in turn" if p.get("phrases") == "all" else ""
+    return f"{p['name']}: at most {steps} steps{each}, {settling}, pictures of {' and '.join(sizes)} px{told}"
 
 
 def _intervals(runs: Iterable[Run]) -> str:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from vvla_policies.envs.protocol import Protocol
 from vvla_policies.envs.suite import EnvSettings, Suite, describe, expand, load_suite, with_cameras
-from vvla_policies.errors import PolicyError, VvlaError
+from vvla_policies.errors import PolicyError, UnknownNameError, VvlaError
 from vvla_policies.evaluation.records.keys import EpisodeKey
 from vvla_policies.evaluation.records.runs import SuiteEntry
 from vvla_policies.evaluation.rollouts.plan import episodes_of, longest_first, shard
 from vvla_policies.evaluation.rollouts.worker import Scene
 from vvla_policies.observation import CAMERAS
 from vvla_policies.policy import PolicyCard
+
+PHRASES = ("first", "all")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def prepare(
     protocol: str | None = None,
     assets: str = "auto",
     part: tuple[int, int] | None = None,
+    phrases: str = "first",
 ) -> Prepared:
     """Finds suites, protocols and assets, and lists the episodes.
 
@@ -68,6 +71,7 @@ def prepare(
         protocol: None for each suite's default.
         assets: "official", "primitive" or "auto".
         part: (part, parts) of a shard.
+        phrases: "first" or "all", see `Request`.
 
     Raises:
         VvlaError: something does not exist, or the policy does not fit a suite.
@@ -77,7 +81,7 @@ def prepare(
     keys: list[EpisodeKey] = []
     for address in expand(suites):
         suite = load_suite(address)
-        chosen = suite.protocol(protocol)
+        chosen = _told(suite, suite.protocol(protocol), phrases)
         chosen.steps(suite.name)  # raises if the protocol was never defined for the suite
         check_fit(card, suite, chosen)
         settings = with_cameras(EnvSettings(chosen, suite.assets(assets, card.trained_on)), card.reads)
@@ -89,6 +93,17 @@ def prepare(
     if part is not None:
         keys = shard(keys, *part)
     return Prepared(found, scenes, longest_first(keys, {name: s.settings.protocol for name, s in scenes.items()}))
+
+
+def _told(suite: Suite, protocol: Protocol, phrases: str) -> Protocol:
+    """The protocol with what its policies are told."""
+    if phrases not in PHRASES:
+        raise UnknownNameError("choice of phrases", phrases, list(PHRASES))
+    if phrases == "first":
+        return protocol
+    if not suite.phrased:
+        raise VvlaError(f"suite '{suite.name}' has one phrase for each task: --phrases all is for CALVIN's suites")
+    return protocol.in_all_phrases()
 
 
 def check_fit(card: PolicyCard, suite: Suite, protocol: Protocol) -> None:

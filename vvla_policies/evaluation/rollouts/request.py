@@ -22,6 +22,7 @@ class Request:
         episodes: per task.
         protocol: None for each suite's default.
         assets: "official", "primitive" or "auto".
+        phrases: "first": each task in the benchmark's standard words; "all": in each of its phrases in turn.
         seed: of the run.
         workers: environment processes; None for one per CPU core (at most one per episode), 0 for none: episodes run
             one after the other in this process, for debugging, with the same records. On a cluster: of each placement.
@@ -42,6 +43,7 @@ class Request:
     episodes: int = 50
     protocol: str | None = None
     assets: str = "auto"
+    phrases: str = "first"
     seed: int = 0
     workers: int | None = None
     batch_size: int | None = None

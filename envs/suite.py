@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vvla_policies.envs.protocol import Protocol, get_protocol
 
+from vvla_policies.errors import VvlaError
 from vvla_policies.observation import KEYS
 from vvla_policies.registry import SUITES, find
 
@@ -120,6 +121,14 @@ class Suite(ABC):
         Raises:
             AssetsError: they are not on this machine, with the command that brings them.
         """
+
+    def backend(self, name: str) -> str:
+        """The address of the suite that runs the same episodes in another simulator.
+
+        Raises:
+            VvlaError: there is none of that name.
+        """
+        raise VvlaError(f"suite '{self.name}' has no --backend {name}: CALVIN's chains have 'original'")
 
     @abstractmethod
     def provenance(self) -> dict[str, str]:

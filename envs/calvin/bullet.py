@@ -43,7 +43,7 @@ def connect() -> Any:
     if importlib.util.find_spec("pybullet") is None:
         raise MissingExtraError("calvin", "pybullet")
     with_egl = renderer() != SOFTWARE
-    with _silence():  # it greets on both streams
+    with silence():  # it greets on both streams
         import pybullet
         from pybullet_utils.bullet_client import BulletClient
 
@@ -85,8 +85,8 @@ def _egl() -> str:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Sends what C code writes to the two output streams nowhere."""
+def silence() -> Iterator[None]:
+    """Sends what is written, also by C code, to the two output streams nowhere."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(stream) for stream in (1, 2)]
@@ -94,7 +94,8 @@ def _silence() -> Iterator[None]:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a file descriptor is needed
             for stream in (1, 2):
                 os.dup2(nowhere.fileno(), stream)
-        yield
+            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+                yield
     finally:
         for stream, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, stream)

@@ -44,8 +44,11 @@ class CalvinEnv(ManipulationEnv):
         super().__init__(settings, suite.tasks[task])
         self.suite = suite
         self.max_steps = settings.protocol.steps(suite.name)
-        self.world = World(suite.scene, settings.assets.path)
+        self.world = self._new_world()
         self._used = False
+
+    def _new_world(self) -> World:
+        return World(self.suite.scene, self.settings.assets.path)
 
     def _begin(self, task: int, init_state: int, seed: int) -> Outcome:
         _check(self.suite, task)
@@ -106,8 +109,11 @@ class CalvinEnv(ManipulationEnv):
             "joint_pos": np.array(robot.joints(), dtype=np.float32),
             "state": state_vector(position, quat, fingers),
         }
-        obs |= {camera: draw(self.world, camera, self.settings.protocol.size(camera)) for camera in cameras}
+        obs |= {camera: self._draw(camera) for camera in cameras}
         return obs  # type: ignore[return-value]
+
+    def _draw(self, camera: str) -> NDArray[np.uint8]:
+        return draw(self.world, camera, self.settings.protocol.size(camera))
 
     @property
     def subtasks_left(self) -> int:

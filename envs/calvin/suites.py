@@ -90,6 +90,12 @@ class CalvinSuite(Suite):
         chain = self.chain(init_state)
         return Start(chain.tasks, *chain.state())
 
+    def backend(self, name: str) -> str:
+        """See `Suite.backend`: "original", for chains."""
+        if name == "original" and self.practice:
+            return f"vvla_policies.envs.calvin.original:{self.name}"
+        return super().backend(name)
+
     def assets(self, requested: str = "auto", trained_on: str | None = None) -> AssetSet:
         """See `Suite.assets`."""
         return calvin_assets.find(requested, trained_on)

@@ -71,6 +71,13 @@ def evaluate(
             rich_help_panel=WHAT,
         ),
     ] = "first",
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="original: CALVIN's chains in the original calvin_env, if you have it installed.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Numbers and ranges, such as 0,3,5-7.", rich_help_panel=WHICH)
     ] = None,
@@ -162,6 +169,7 @@ def evaluate(
         protocol=protocol,
         assets=assets,
         phrases=phrases,
+        backend=backend,
         seed=seed,
         workers=workers,
         batch_size=batch_size,

@@ -104,7 +104,7 @@ class LocalCrew:
         try:
             prepared = prepare(
                 self._host.card, request.suites, request.tasks, request.episodes, request.seed,
-                request.protocol, request.assets, request.shard, request.phrases,
+                request.protocol, request.assets, request.shard, request.phrases, request.backend,
             )  # fmt: skip
             scenes = {name: adapt(scene) for name, scene in prepared.scenes.items()}
             self._prepared = replace(prepared, scenes=scenes)

@@ -131,7 +131,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT, course: Course = PLA
 
 
 def default_folder(request: Request, entries: Mapping[str, SuiteEntry]) -> Path:
-    """`results/<policy>-<suites>-<protocol>-<assets>-s<seed>`, in the current directory."""
+    """`results/<policy>-<suites>-<protocol>-<assets>-s<seed>[-<backend>]`, in the current directory."""
     parts = [
         request.policy,
         "+".join(request.suites),
@@ -139,6 +139,8 @@ def default_folder(request: Request, entries: Mapping[str, SuiteEntry]) -> Path:
         "+".join(dict.fromkeys(entry.assets["name"] for entry in entries.values())),
         f"s{request.seed}",
     ]
+    if request.backend is not None:
+        parts.append(request.backend)
     if request.shard is not None:
         parts.append(f"shard{request.shard[0] + 1}of{request.shard[1]}")
     return Path("results") / re.sub(r"[^\w.+-]+", ".", "-".join(parts))

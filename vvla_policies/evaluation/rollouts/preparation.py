@@ -59,6 +59,7 @@ def prepare(
     assets: str = "auto",
     part: tuple[int, int] | None = None,
     phrases: str = "first",
+    backend: str | None = None,
 ) -> Prepared:
     """Finds suites, protocols and assets, and lists the episodes.
 
@@ -72,6 +73,7 @@ def prepare(
         assets: "official", "primitive" or "auto".
         part: (part, parts) of a shard.
         phrases: "first" or "all", see `Request`.
+        backend: of all suites, see `Request`.
 
     Raises:
         VvlaError: something does not exist, or the policy does not fit a suite.
@@ -79,7 +81,8 @@ def prepare(
     found: dict[str, Suite] = {}
     scenes: dict[str, Scene] = {}
     keys: list[EpisodeKey] = []
-    for address in expand(suites):
+    for name in expand(suites):
+        address = name if backend is None else load_suite(name).backend(backend)
         suite = load_suite(address)
         chosen = _told(suite, suite.protocol(protocol), phrases)
         chosen.steps(suite.name)  # raises if the protocol was never defined for the suite

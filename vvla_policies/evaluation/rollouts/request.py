@@ -23,6 +23,7 @@ class Request:
         protocol: None for each suite's default.
         assets: "official", "primitive" or "auto".
         phrases: "first": each task in the benchmark's standard words; "all": in each of its phrases in turn.
+        backend: "original" for the benchmark's original simulator (CALVIN's chains); None for this package's own.
         seed: of the run.
         workers: environment processes; None for one per CPU core (at most one per episode), 0 for none: episodes run
             one after the other in this process, for debugging, with the same records. On a cluster: of each placement.
@@ -44,6 +45,7 @@ class Request:
     protocol: str | None = None
     assets: str = "auto"
     phrases: str = "first"
+    backend: str | None = None
     seed: int = 0
     workers: int | None = None
     batch_size: int | None = None

@@ -19,7 +19,7 @@ from vvla_policies.envs.calvin.env import CalvinEnv
 from vvla_policies.envs.calvin.robot import Robot
 from vvla_policies.envs.calvin.scenes import Scene
 from vvla_policies.envs.calvin.suites import PACKAGES, CalvinSuite
-from vvla_policies.envs.calvin.world import Array, World
+from vvla_policies.envs.calvin.world import LOAD_POSITION, Array, World
 from vvla_policies.envs.suite import EnvSettings
 
 from vvla_policies.errors import SimulatorError
@@ -161,7 +161,11 @@ def _software() -> str:
 
 
 def _make(scene: Scene, assets: Path) -> Any:
-    """A `PlayTableSimEnv` of the original's own configuration, in which things are loaded at fixed places."""
+    """A `PlayTableSimEnv` of the original's own configuration.
+
+    Blocks are loaded where `World` loads them, not at random: an episode's later contacts depend on it, whatever state
+    it is reset to.
+    """
     _software()
     _import("calvin_env.envs.play_table_env")
     files = Path(_import("calvin_env").__file__).parents[1] / "conf"
@@ -172,6 +176,9 @@ def _make(scene: Scene, assets: Path) -> Any:
     def read(name: str) -> Any:
         return config.load(files / f"{name}.yaml")
 
+    table = read(f"scene/calvin_scene_{scene.name}")
+    for block in table.objects.movable_objects.values():
+        block.initial_pos, block.initial_orn = list(LOAD_POSITION), [0.0, 0.0, 0.0]
     robot = config.merge(read("robot/panda"), read("robot/panda_longer_finger"))
     del robot["defaults"]
     whole = config.create(
@@ -179,7 +186,7 @@ def _make(scene: Scene, assets: Path) -> Any:
             "data_path": str(assets),
             "use_vr": False,
             "env": read("env/play_table_env"),
-            "scene": read(f"scene/calvin_scene_{scene.name}_eval"),
+            "scene": table,
             "robot": robot,
             "cameras": {name: read(f"cameras/cameras/{name}") for name in CAMERAS.values()},
         }

@@ -33,7 +33,10 @@ CONFIGURATION = {
         """,
     "robot/panda": "filename: franka_panda/panda.urdf\ntcp_link_id: 13",
     "robot/panda_longer_finger": "defaults: [panda]\nfilename: franka_panda/panda_longer_finger.urdf\ntcp_link_id: 15",
-    "scene/calvin_scene_D_eval": "data_path: ${data_path}",
+    "scene/calvin_scene_D": """
+        data_path: ${data_path}
+        objects: {movable_objects: {block_red: {initial_pos: any, initial_orn: any}}}
+        """,
     "cameras/cameras/static": "name: static\nwidth: 200\nheight: 200",
     "cameras/cameras/gripper": "name: gripper\nwidth: 84\nheight: 84",
 }
@@ -63,8 +66,9 @@ class PlayTableSimEnv:
     cid = 0
 
     def __init__(self, cameras: Any, robot_cfg: Any, scene_cfg: Any, use_vr: bool, use_egl: bool) -> None:
-        from vvla_policies.envs.calvin.world import World
+        from vvla_policies.envs.calvin.world import LOAD_POSITION, World
 
+        assert tuple(scene_cfg.objects.movable_objects.block_red.initial_pos) == LOAD_POSITION
         assert (use_vr, use_egl) == (False, False)
         assert dict(robot_cfg) == {"filename": "franka_panda/panda_longer_finger.urdf", "tcp_link_id": 15}
         self._world = World(SCENES["D"], Path(scene_cfg.data_path))

@@ -42,6 +42,21 @@ def draw(world: World, camera: str, size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[:, :, :3])
 
 
+def view(world: World, camera: str) -> tuple[NDArray[np.float64], float]:
+    """Where a camera is, without drawing.
+
+    Args:
+        world: the world.
+        camera: as in `draw`.
+
+    Returns:
+        (4, 4), from the world's frame to the camera's, which looks along its -z with y upwards; and the vertical field
+        of view, degrees.
+    """
+    flat = _static_view(world.bullet) if camera == "image" else _wrist_view(world)
+    return np.array(flat).reshape(4, 4).T, STATIC_FOV if camera == "image" else WRIST_FOV
+
+
 def _static_view(bullet: Any) -> tuple[float, ...]:
     view: tuple[float, ...] = bullet.computeViewMatrix(
         cameraEyePosition=STATIC_EYE, cameraTargetPosition=STATIC_TARGET, cameraUpVector=STATIC_UP

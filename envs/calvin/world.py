@@ -225,6 +225,10 @@ class World:
         """Position of one of the table's joints, m."""
         return float(self.bullet.getJointState(self.table, self._joints[name])[0])
 
+    def frame(self, link: str) -> Array:
+        """Where the frame of one of the table's links is, (3,), m."""
+        return np.array(self.bullet.getLinkState(self.table, self.links[link])[4])
+
     def scene_obs(self) -> Array:
         """CALVIN's `scene_obs`.
 

@@ -71,7 +71,7 @@ def test_a_lesson_asks_for_the_answers_alone() -> None:
 
 def test_lessons_of_a_batch_depend_on_its_items_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
-    monkeypatch.setattr("vvla_policies.distill.lessons.read_truths", lambda *_: long_truths())
+    monkeypatch.setattr("vvla_policies.distill.sources.LiberoFile.truths", lambda *_: long_truths())
     config = get_preset("vita-mini")
     layout = ChatLayout(instruction_tokenizer(), config)
     windows = CachedWindows(files, Windows(), [Reading(Inputs(size=28))])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vvla_policies.distill.batches import Batch, CachedWindows
 from vvla_policies.distill.cache import CachedFile, make_whole
 from vvla_policies.distill.questions import Examiner
-from vvla_policies.distill.truths import Truths, read_truths
+from vvla_policies.distill.truths import Truths
 from vvla_policies.student.tokens import PAD, ChatLayout
 
 TRUTHS = "truths.npz"
@@ -60,13 +60,13 @@ def cached_truths(file: CachedFile) -> Truths:
     """The truths of a file of demonstrations, kept beside its pictures once they are known.
 
     Raises:
-        RecordError: see `read_truths`; or they cannot be kept.
+        RecordError: see `Source.truths`; or they cannot be kept.
     """
     path = file.folder / TRUTHS
     if not path.exists():
-        truths = asdict(read_truths(file.source, file.demos))
+        truths = asdict(file.origin.truths(file.demos))
         make_whole(path, lambda work: np.savez(work, **truths))
     with np.load(path) as stored:
         told = {name: stored[name] for name in stored.files}
-    names = ("things", "categories", "joints", "interest")
+    names = {"things", "categories", "joints", "interest", "surfaces"} & told.keys()
     return Truths(**{**told, **{name: tuple(told[name].tolist()) for name in names}})

@@ -6,6 +6,7 @@ where to begin to put the bowl on the plate  -> 32 38      what the task moves f
 where to end to put the bowl on the plate    -> 29 46      where it belongs
 what is held                            -> nothing
 is the top drawer open                  -> no
+what is under the red block             -> table          CALVIN alone
 """
 
 from __future__ import annotations
@@ -41,12 +42,16 @@ NAMES = {
 """What LIBERO's instructions call a category, where that is not its name with spaces."""
 
 MECHANISMS = {
-    "top_level": "top drawer",
-    "middle_level": "middle drawer",
-    "bottom_level": "bottom drawer",
-    "microjoint": "microwave",
+    "top_level": "is the top drawer open",
+    "middle_level": "is the middle drawer open",
+    "bottom_level": "is the bottom drawer open",
+    "microjoint": "is the microwave open",
+    "base__drawer": "is the drawer open",
+    "base__slide": "is the sliding door on the left",
+    "lightbulb": "is the light bulb on",
+    "led": "is the led light on",
 }
-"""End of a joint's name to what opens with it; all of these are closed at the upper end of their range."""
+"""End of a joint's name to a question about it, whose answer is no at the upper end of `Truths.openness`."""
 _OPEN, _CLOSED = 0.3, 0.8
 
 Question = tuple[str, str]
@@ -69,14 +74,16 @@ class Examiner:
         self._single = [k for k, name in enumerate(self._names) if count[name] == 1 and name != REGION]
         self._goals = [truths.things.index(name) for name in truths.interest if name in truths.things]
         self._mechanisms = {
-            k: words
+            k: question
             for k, joint in enumerate(truths.joints)
-            for ending, words in MECHANISMS.items()
+            for ending, question in MECHANISMS.items()
             if joint.endswith(ending)
         }
+        self._lying = np.flatnonzero((truths.under >= 0).any(axis=0))
         self._askers: list[Asker] = [self._where, self._where, self._where_in_hand, self._where_in_hand, self._held]
         self._askers += [self._begin, self._end] if self._goals else []
         self._askers += [self._open] if self._mechanisms else []
+        self._askers += [self._under] if len(self._lying) else []
 
     def ask(self, frame: int, count: int, rng: np.random.Generator) -> list[Question]:
         """So many questions and answers about a frame, drawn from `rng`."""
@@ -118,7 +125,14 @@ class Examiner:
         share = self._truths.openness[frame, joint]
         if _OPEN < share < _CLOSED:
             return None
-        return f"is the {self._mechanisms[joint]} open", YES if share <= _OPEN else NO
+        return self._mechanisms[joint], YES if share <= _OPEN else NO
+
+    def _under(self, frame: int, rng: np.random.Generator) -> Question | None:
+        thing = int(rng.choice(self._lying))
+        surface = self._truths.under[frame, thing]
+        if surface < 0:
+            return None
+        return f"what is under the {self._names[thing]}", called(self._truths.surfaces[surface])
 
 
 def called(category: str) -> str:
@@ -132,7 +146,7 @@ def called(category: str) -> str:
 
 def vocabulary() -> list[str]:
     """Words of questions and answers, beyond those of the instructions."""
-    phrases = [*NAMES.values(), *MECHANISMS.values(), "where is the in hand view to begin end what held open"]
+    phrases = [*NAMES.values(), *MECHANISMS.values(), "where is the in hand view to begin end what held under"]
     return [*dict.fromkeys(" ".join([*phrases, NOWHERE, NOTHING, YES, NO]).split()), *map(str, range(PLACES))]
 
 

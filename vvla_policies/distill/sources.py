@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vvla_policies.distill.calvin_truths import read_calvin_truths
 from vvla_policies.distill.conversions import (
     PICTURES,
     actions_from_calvin,
@@ -27,10 +28,11 @@ from vvla_policies.distill.conversions import (
 )
 from vvla_policies.distill.demos import calvin_layout
 from vvla_policies.distill.demos.calvin_files import demonstrations
-from vvla_policies.distill.demos.calvin_layout import Segment, frame_path, read_annotations
+from vvla_policies.distill.demos.calvin_layout import Segment, frame_path, read_annotations, scene_of
 from vvla_policies.distill.demos.files import opened
 from vvla_policies.distill.demos.inspection import demo_names, instruction
 from vvla_policies.distill.demos.layout import FACTS, SUFFIX
+from vvla_policies.distill.truths import Truths, read_truths
 from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS
 
@@ -82,6 +84,15 @@ class Source(ABC):
         """The state keys of an `Observation`, "actions" (N, 7), gripper +1 open, and "disturbed" (N,)."""
 
     @abstractmethod
+    def truths(self, demos: Sequence[str]) -> Truths:
+        """What the simulator knows about the frames of some demonstrations, one after the other.
+
+        Raises:
+            RecordError: their task, scene or frames cannot be told.
+            AssetsError: the assets that they were made with are not here.
+        """
+
+    @abstractmethod
     def pictures(self, demo: str, camera: str) -> NDArray[np.uint8]:
         """A camera's pictures, upright: uint8 (N, H, W, 3)."""
 
@@ -124,6 +135,10 @@ class LiberoFile(Source):
         """See `Source.pictures`."""
         with opened(self.path) as file:
             return flipped(file["data"][demo]["obs"][PICTURES[camera]][()])
+
+    def truths(self, demos: Sequence[str]) -> Truths:
+        """See `Source.truths`."""
+        return read_truths(self.path, demos)
 
 
 @dataclass(frozen=True)
@@ -182,6 +197,28 @@ class CalvinPhrase(Source):
         """See `Source.pictures`."""
         name = calvin_layout.PICTURES[camera]
         return np.stack([self._frame(k, (name,))[0] for k in self._numbers(demo)])
+
+    def states(self, demo: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """CALVIN's `robot_obs` (N, 15) and `scene_obs` (N, 24)."""
+        rows = [self._frame(k, ("robot_obs", "scene_obs")) for k in self._numbers(demo)]
+        robot, scene = (np.stack(column).astype(np.float64) for column in zip(*rows, strict=True))
+        return robot, scene
+
+    def task(self, demo: str) -> str:
+        """A demonstration's task, by its name in CALVIN's files."""
+        return self.segments[demo][0].task
+
+    def scene(self, demo: str) -> str:
+        """The scene of a demonstration, "A" to "D".
+
+        Raises:
+            RecordError: the folder does not say.
+        """
+        return scene_of(self.split, self.segments[demo][0])
+
+    def truths(self, demos: Sequence[str]) -> Truths:
+        """See `Source.truths`."""
+        return read_calvin_truths(self, demos)
 
     def _numbers(self, demo: str) -> list[int]:
         return [k for segment in self.segments[demo] for k in range(segment.first, segment.last + 1)]

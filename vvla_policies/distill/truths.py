@@ -1,15 +1,15 @@
 """What is where in the pictures of a demonstration, from the simulator: ground for questions and answers.
 
-The recorded states are set, one after the other, in the task's own model, with its fixtures put where the
-demonstration's compiled model had them. Nothing is drawn and no physics runs: a frame takes a few
-milliseconds.
+`Truths` is what is known, of either benchmark; how LIBERO's come about follows it. The recorded states are set, one
+after the other, in the task's own model, with its fixtures put where the demonstration's compiled model had them.
+Nothing is drawn and no physics runs: a frame takes a few milliseconds.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -44,9 +44,12 @@ class Truths:
         points: float32 (N, things, 2, 2): (x, y) in the third-person picture and in the wrist's, from the upper left
             corner of the upright picture, in units of its edge; NaN where it lies outside.
         held: int64 (N,), the number of the thing between the fingers; -1 for none.
-        joints: names of what opens and turns.
+        joints: names of what opens, slides, turns or shines.
         openness: float32 (N, joints), from one end of the range (0) to the other (1).
         interest: names of what the task is about, the moved thing first.
+        surfaces: names of what things may lie on; () where it is not told.
+        under: int64 (N, things), the number of the surface that a thing lies on, -1 for none; (0, 0) where it is not
+            told.
     """
 
     things: tuple[str, ...]
@@ -56,6 +59,8 @@ class Truths:
     joints: tuple[str, ...]
     openness: NDArray[np.float32]
     interest: tuple[str, ...]
+    surfaces: tuple[str, ...] = ()
+    under: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
 
 
 def read_truths(path: Path, demos: Sequence[str] | None = None) -> Truths:
@@ -147,20 +152,30 @@ def _share(position: float, span: NDArray[np.float64]) -> float:
 
 
 def project(model: Any, data: Any, camera: int, places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where points appear in the upright, square picture of a camera.
+    """`on_picture`, for a camera of MuJoCo.
 
     Args:
         model: `MjModel`.
         data: `MjData`, with the camera's pose up to date.
         camera: its number.
         places: (n, 3), m, world frame.
+    """
+    local = (places - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
+    return on_picture(local, model.cam_fovy[camera])
+
+
+def on_picture(local: NDArray[np.float64], fov: float) -> NDArray[np.float64]:
+    """Where points appear in the upright, square picture of a camera.
+
+    Args:
+        local: (n, 3), m, in the frame of the camera, which looks along -z with y upwards.
+        fov: its field of view, degrees.
 
     Returns:
         (n, 2), x to the right and y down in units of the edge; NaN outside the picture or behind the camera.
     """
-    local = (places - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
     depth = -local[:, 2:]
-    scale = 0.5 / np.tan(np.deg2rad(model.cam_fovy[camera]) / 2)
+    scale = 0.5 / np.tan(np.deg2rad(fov) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         flat = 0.5 + scale * local[:, :2] * [1.0, -1.0] / depth
     inside = (depth > 0) & (flat >= 0).all(axis=1, keepdims=True) & (flat < 1).all(axis=1, keepdims=True)

@@ -4,6 +4,7 @@
 |---|---|
 | `episode_<7 digits>.npz` | one frame, and the action that was chosen when it was seen; see `FRAME` |
 | `ep_start_end_ids.npy` | int64 (n, 2): first and last frame of each stretch that was recorded in one go |
+| `scene_info.npy` | of official data: which frames are of which scene |
 | `lang_annotations/auto_lang_ann.npy` | which frames show which task; see `Annotations` |
 
 Frames are what was seen *before* their action. Annotated segments have at most 64 frames, as in the official data; a
@@ -28,6 +29,7 @@ from vvla_policies.errors import RecordError
 
 SPLIT, VALIDATION = "training", "validation"
 STRETCHES = "ep_start_end_ids.npy"
+SCENES = "scene_info.npy"
 ANNOTATIONS = "lang_annotations/auto_lang_ann.npy"
 LONGEST = 64
 PICTURES = {"image": "rgb_static", "wrist_image": "rgb_gripper"}
@@ -122,6 +124,24 @@ def read_annotations(split: Path) -> Annotations:
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
         raise RecordError(f"{path} cannot be read as CALVIN's annotations: {error}") from error
     return Annotations(segments, dict(ours.get("facts", {})))
+
+
+def scene_of(split: Path, segment: Segment) -> str:
+    """The scene of a segment, "A" to "D": ours name it in the episode, the official data in a file of its own.
+
+    Raises:
+        RecordError: neither does.
+    """
+    if segment.episode:
+        return segment.episode.rsplit("-", 3)[0][-1].upper()
+    path = split / SCENES
+    try:
+        for name, (first, last) in _load(path).items():
+            if first <= segment.first <= last:
+                return str(name)[-1]
+    except (OSError, ValueError, TypeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        raise RecordError(f"{path} does not say which scenes the frames are of: {error}") from error
+    raise RecordError(f"{path} does not say which scene frame {segment.first} is of")
 
 
 def write_annotations(split: Path, annotations: Annotations, stretches: Sequence[tuple[int, int]]) -> None:

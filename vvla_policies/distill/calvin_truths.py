@@ -1,0 +1,168 @@
+"""What is where in the pictures of a CALVIN demonstration, from what its frames hold: ground for questions.
+
+Each frame's `robot_obs` and `scene_obs` are set in the world of its scene, and one physics step finds the contacts.
+Nothing is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvla_policies.distill.truths import GRIPPER, REGION, Truths, on_picture
+from vvla_policies.observation import CAMERAS
+
+if TYPE_CHECKING:
+    from vvla_policies.distill.sources import CalvinPhrase
+    from vvla_policies.envs.calvin.world import Look, World
+
+COLOURS = ("red", "blue", "pink")
+FIXTURES = {
+    "drawer_handle": ("drawer_link", (0.0, -0.249, 0.045)),
+    "door_handle": ("slide_link", (0.14, -0.0598, 0.0605)),
+    "button": ("button_link", (0.0, 0.0, 0.025)),
+    "switch": ("switch_link", (0.0, -0.031, 0.027)),
+    "light_bulb": ("light_link", (0.0, 0.028, 0.022)),
+    "led_light": ("led_link", (0.0, 0.0, 0.008)),
+}
+"""What is asked for: the table's link that it belongs to, and where it is in that link's frame, m; no link turns."""
+BEGIN, END = "begin", "end"
+BLOCKS = tuple(f"{colour}_block" for colour in COLOURS)
+THINGS = (*BLOCKS, *FIXTURES, GRIPPER, BEGIN, END)
+CATEGORIES = (*THINGS[:-2], REGION, REGION)
+SURFACES = {"drawer_link": "drawer", "plank_link": "cabinet", "base_link": "table"}
+"""The table's links that blocks lie on, and what they are called."""
+JOINTS = ("base__drawer", "base__slide", "lightbulb", "led")
+HEIGHT, GRIPS = 0.03, 0.01
+"""A block that is so much higher than one that it touches lies on it; closing fingers that stay so far apart hold what
+they touch; m."""
+MOVED = {
+    "drawer": "drawer_handle",
+    "move_slider": "door_handle",
+    "led": "button",
+    "lightbulb": "switch",
+    **dict(zip(COLOURS, BLOCKS, strict=True)),
+}
+"""Part of a task's name to what it moves; other tasks move the block that gets farthest."""
+
+
+def read_calvin_truths(source: CalvinPhrase, demos: Sequence[str]) -> Truths:
+    """Looks into every frame of some demonstrations, one after the other.
+
+    Where a task begins is where the thing is that it moves; where it ends, where the tool is in the last frame.
+
+    Args:
+        source: demonstrations of one phrase.
+        demos: names of some of them.
+
+    Raises:
+        RecordError: a frame cannot be read, or its scene is not known.
+        AssetsError: the assets that they were made with are not here.
+    """
+    from vvla_policies.envs.calvin import assets
+    from vvla_policies.envs.calvin.scenes import SCENES
+    from vvla_policies.envs.calvin.world import World
+
+    wanted = assets.find(source.facts.get("assets", {}).get("name", "auto"))
+    looks: list[_Demonstration] = []
+    with ExitStack() as stack:
+        worlds: dict[str, World] = {}
+        for demo in demos:
+            scene = source.scene(demo)
+            if scene not in worlds:
+                worlds[scene] = World(SCENES[scene], wanted.path)
+                stack.callback(worlds[scene].close)
+            looks.append(_Demonstration(worlds[scene], source.task(demo), *source.states(demo)))
+    return Truths(
+        things=THINGS,
+        categories=CATEGORIES,
+        points=np.concatenate([look.points() for look in looks]).astype(np.float32),
+        held=np.concatenate([look.held for look in looks]),
+        joints=JOINTS,
+        openness=np.concatenate([look.openness for look in looks]).astype(np.float32),
+        interest=(BEGIN, END),
+        surfaces=(*SURFACES.values(), *BLOCKS),
+        under=np.concatenate([look.under for look in looks]),
+    )
+
+
+class _Demonstration:
+    """What is seen in the frames of one.
+
+    Args:
+        world: of its scene.
+        task: its name in CALVIN's files.
+        robot: (N, 15), CALVIN's `robot_obs`.
+        scene: (N, 24), CALVIN's `scene_obs`.
+    """
+
+    def __init__(self, world: World, task: str, robot: NDArray[np.float64], scene: NDArray[np.float64]) -> None:
+        self._task = task
+        self._places, self._views = np.empty((len(robot), len(THINGS), 3)), []
+        self.held = np.full(len(robot), -1, dtype=np.int64)
+        self.under = np.full((len(robot), len(THINGS)), -1, dtype=np.int64)
+        self.openness = np.empty((len(robot), len(JOINTS)))
+        for k, (robot_obs, scene_obs) in enumerate(zip(robot, scene, strict=True)):
+            world.reset(robot_obs, scene_obs)
+            self._add(k, world, grips=robot_obs[-1] < 0 and robot_obs[6] > GRIPS)
+
+    def _add(self, k: int, world: World, grips: bool) -> None:
+        from vvla_policies.envs.calvin.cameras import view
+        from vvla_policies.envs.calvin.robot import TCP
+
+        look = world.look()
+        tool = np.array(world.robot.pose(TCP)[0])
+        blocks = [look.blocks[_own(name)] for name in BLOCKS]
+        fixtures = [world.frame(link) + offset for link, offset in FIXTURES.values()]
+        self._places[k, :-2] = [*(block.position for block in blocks), *fixtures, tool]
+        self._places[k, -2:] = tool
+        self._views.append([view(world, camera) for camera in CAMERAS])
+        held = [n for n, block in enumerate(blocks) if grips and block.uid in look.held]
+        self.held[k] = held[0] if len(held) == 1 else -1
+        for n, name in enumerate(BLOCKS):
+            self.under[k, n] = -1 if n in held else _under(name, look)
+        for n, joint in enumerate(JOINTS):
+            low, high = world.ranges.get(joint, (0.0, 1.0))
+            value = world.joint(joint) if joint in world.ranges else float(look.lights[joint])
+            self.openness[k, n] = 1 - (value - low) / (high - low)
+
+    def points(self) -> NDArray[np.float64]:
+        """(N, things, 2, 2), see `Truths.points`."""
+        places = self._places
+        travelled = np.linalg.norm(places[-1] - places[0], axis=-1)[: len(BLOCKS)]
+        named = next((thing for part, thing in MOVED.items() if part in self._task.split("_into_")[0]), None)
+        moved = THINGS.index(named) if named else int(travelled.argmax())
+        places[:, -2], places[:, -1] = places[:, moved], places[-1, THINGS.index(GRIPPER)]
+        return np.stack([_seen(*pair) for pair in zip(places, self._views, strict=True)])
+
+
+def _seen(places: NDArray[np.float64], views: Sequence[tuple[NDArray[np.float64], float]]) -> NDArray[np.float64]:
+    """(things, 2, 2): where places (things, 3) are in the pictures of cameras."""
+    return np.stack([on_picture(places @ matrix[:3, :3].T + matrix[:3, 3], fov) for matrix, fov in views], axis=1)
+
+
+def _own(block: str) -> str:
+    """CALVIN's name of a block.
+
+    >>> _own("red_block")
+    'block_red'
+    """
+    return f"block_{block.removesuffix('_block')}"
+
+
+def _under(name: str, look: Look) -> int:
+    """The number of the surface that a block lies on, -1 for none."""
+    block = look.blocks[_own(name)]
+    for number, link in enumerate(SURFACES):
+        if (look.table, look.links[link]) in block.contacts:
+            return number
+    touched = {body for body, _ in block.contacts}
+    for number, other in enumerate(BLOCKS):
+        below = look.blocks[_own(other)]
+        if below.uid in touched and block.position[2] - below.position[2] > HEIGHT:
+            return len(SURFACES) + number
+    return -1

@@ -1,1 +1,1 @@
-"""`scripted`: an expert that knows the simulator's state and composes a few skills to reach LIBERO's goals."""
+"""`scripted`: experts that know the simulator's state and compose a few skills, one for each benchmark."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, turn
+from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Boxes, Pose, turn
 
 TIP = 0.0095
 """From the grip site to the ends of the fingers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from vvla_policies.baselines.scripted.geometry import Array, Pose, rotation_vector
-from vvla_policies.baselines.scripted.scene import Scene
+from vvla_policies.baselines.scripted.libero.geometry import Array, Pose, rotation_vector
+from vvla_policies.baselines.scripted.libero.scene import Scene
 
 METRES_PER_UNIT = 0.05
 RADIANS_PER_UNIT = 0.5

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.choice import cheapest
-from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, heading, turn
-from vvla_policies.baselines.scripted.grasps import grasp, withdrawn
-from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
-from vvla_policies.baselines.scripted.scene import Scene
+from vvla_policies.baselines.scripted.libero import gripper
+from vvla_policies.baselines.scripted.libero.choice import cheapest
+from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Boxes, Pose, heading, turn
+from vvla_policies.baselines.scripted.libero.grasps import grasp, withdrawn
+from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.scene import Scene
 
 CLEARANCE = 0.03
 HIGHEST = 0.42

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.geometry import UP, Array, Boxes, Pose, angle_between, heading, turn
-from vvla_policies.baselines.scripted.grasps import LEANS
-from vvla_policies.baselines.scripted.handles import HANDLES, Handle
-from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
-from vvla_policies.baselines.scripted.scene import Scene
-from vvla_policies.baselines.scripted.transfer import retreat, table, travel
+from vvla_policies.baselines.scripted.libero import gripper
+from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Boxes, Pose, angle_between, heading, turn
+from vvla_policies.baselines.scripted.libero.grasps import LEANS
+from vvla_policies.baselines.scripted.libero.handles import HANDLES, Handle
+from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.scene import Scene
+from vvla_policies.baselines.scripted.libero.transfer import retreat, table, travel
 
 SLOPES = np.radians([15, 25, 35, 50, 65, 90])
 """How steeply the gripper may point down when it comes from the front."""

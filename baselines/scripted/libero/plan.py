@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vvla_policies.baselines.scripted import articulate, insertion, transfer
-from vvla_policies.baselines.scripted.categories import hold_of
-from vvla_policies.baselines.scripted.motion import Move
-from vvla_policies.baselines.scripted.scene import Scene
+from vvla_policies.baselines.scripted.libero import articulate, insertion, transfer
+from vvla_policies.baselines.scripted.libero.categories import hold_of
+from vvla_policies.baselines.scripted.libero.motion import Move
+from vvla_policies.baselines.scripted.libero.scene import Scene
 
 Predicate = tuple[str, ...]
 PLACING = ("in", "on")

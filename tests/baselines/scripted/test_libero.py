@@ -4,9 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
-from vvla_policies.baselines.scripted import gripper, motion
-from vvla_policies.baselines.scripted.choice import cheapest
-from vvla_policies.baselines.scripted.geometry import UP, Boxes, Pose, rotation_of, rotation_vector, turn
+from vvla_policies.baselines.scripted.libero import gripper, motion
+from vvla_policies.baselines.scripted.libero.choice import cheapest
+from vvla_policies.baselines.scripted.libero.geometry import UP, Boxes, Pose, rotation_of, rotation_vector, turn
 from vvla_policies.baselines.scripted.policy import ScriptedPolicy
 from vvla_policies.envs.protocol import get_protocol
 from vvla_policies.envs.suite import EnvSettings, load_suite

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.categories import Hold, hold_of
-from vvla_policies.baselines.scripted.choice import cheapest
-from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading, turn
-from vvla_policies.baselines.scripted.grasps import differ
-from vvla_policies.baselines.scripted.motion import CLOSED, OPEN, Move
-from vvla_policies.baselines.scripted.scene import Scene
-from vvla_policies.baselines.scripted.transfer import outline, placing_harm, stood, take, travel
+from vvla_policies.baselines.scripted.libero import gripper
+from vvla_policies.baselines.scripted.libero.categories import Hold, hold_of
+from vvla_policies.baselines.scripted.libero.choice import cheapest
+from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Pose, angle_between, heading, turn
+from vvla_policies.baselines.scripted.libero.grasps import differ
+from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.scene import Scene
+from vvla_policies.baselines.scripted.libero.transfer import outline, placing_harm, stood, take, travel
 
 SLOPES = (0.5, 0.75, 1.0)
 """By how much the hand may lean out of the way of the roof."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from vvla_policies.baselines.scripted.geometry import Array, Boxes, Pose
-from vvla_policies.baselines.scripted.gripper import Arm
+from vvla_policies.baselines.scripted.libero.geometry import Array, Boxes, Pose
+from vvla_policies.baselines.scripted.libero.gripper import Arm
 
 from vvla_policies.observation import Observation
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
-from vvla_policies.baselines.scripted import gripper
-from vvla_policies.baselines.scripted.categories import Hold, hold_of
-from vvla_policies.baselines.scripted.choice import cheapest
-from vvla_policies.baselines.scripted.geometry import UP, Array, Pose, angle_between, heading
-from vvla_policies.baselines.scripted.scene import Scene
+from vvla_policies.baselines.scripted.libero import gripper
+from vvla_policies.baselines.scripted.libero.categories import Hold, hold_of
+from vvla_policies.baselines.scripted.libero.choice import cheapest
+from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Pose, angle_between, heading
+from vvla_policies.baselines.scripted.libero.scene import Scene
 
 TABLE_GAP = 0.0125
 """Height of the grip site over what an object stands on, at least."""

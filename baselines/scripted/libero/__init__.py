@@ -1,0 +1,1 @@
+"""The scripted expert's skills for LIBERO's goals."""

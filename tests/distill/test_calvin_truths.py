@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("pybullet")
 pytest.importorskip("h5py")
-from vvla_policies.envs.calvin.chains import ROBOT_OBS
+from vvla_policies.envs.calvin.chains import ROBOT_OBS, RULES
 from vvla_policies.envs.calvin.scenes import SCENES, SLIDER
 
 from tests.distill.calvin_small import make_folder
-from vvla_policies.distill.calvin_truths import THINGS, read_calvin_truths
+from vvla_policies.distill.calvin_truths import THINGS, moved_by, read_calvin_truths
 from vvla_policies.distill.demos.calvin_layout import Segment, scene_of
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
@@ -90,6 +90,20 @@ def test_answers_are_the_states(made):
 def test_each_task_begins_at_what_it_moves(made):
     begin, button = THINGS.index("begin"), THINGS.index("button")
     assert np.array_equal(made.points[2:, begin], made.points[2:, button], equal_nan=True)
+
+
+def test_every_task_moves_a_fixture_or_a_block():
+    found = {task: moved_by(task) for task in RULES}
+    assert {task for task, thing in found.items() if not thing} == {
+        "place_in_slider", "place_in_drawer", "push_into_drawer", "stack_block", "unstack_block",
+    }  # fmt: skip
+    assert sum(thing.endswith("block") for thing in found.values()) == 21
+
+
+def test_where_no_block_is_named_the_one_that_gets_farthest_is_meant():
+    source = Made(None, "stack the blocks", {}, {"assets": {"name": "primitive"}})  # type: ignore[arg-type]
+    truths = read_calvin_truths(source, ["stack_block"])
+    assert np.array_equal(truths.points[:, THINGS.index("begin")], truths.points[:, PINK], equal_nan=True)
 
 
 def test_points_are_where_colours_are_in_the_pictures():

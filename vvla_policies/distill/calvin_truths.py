@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vvla_policies.distill.sources import CalvinPhrase
     from vvla_policies.envs.calvin.world import Look, World
 
+Views = list[tuple[NDArray[np.float64], float]]
+"""Of both cameras at one moment, see `cameras.view`."""
 COLOURS = ("red", "blue", "pink")
 FIXTURES = {
     "drawer_handle": ("drawer_link", (0.0, -0.249, 0.045)),
@@ -41,13 +43,12 @@ HEIGHT, GRIPS = 0.03, 0.01
 """A block that is so much higher than one that it touches lies on it; closing fingers that stay so far apart hold what
 they touch; m."""
 MOVED = {
-    "drawer": "drawer_handle",
-    "move_slider": "door_handle",
-    "led": "button",
-    "lightbulb": "switch",
-    **dict(zip(COLOURS, BLOCKS, strict=True)),
+    **dict.fromkeys(("open_drawer", "close_drawer"), "drawer_handle"),
+    **dict.fromkeys(("move_slider_left", "move_slider_right"), "door_handle"),
+    **dict.fromkeys(("turn_on_led", "turn_off_led"), "button"),
+    **dict.fromkeys(("turn_on_lightbulb", "turn_off_lightbulb"), "switch"),
 }
-"""Part of a task's name to what it moves; other tasks move the block that gets farthest."""
+"""Task to the fixture that it moves; the others move a block."""
 
 
 def read_calvin_truths(source: CalvinPhrase, demos: Sequence[str]) -> Truths:
@@ -102,7 +103,8 @@ class _Demonstration:
 
     def __init__(self, world: World, task: str, robot: NDArray[np.float64], scene: NDArray[np.float64]) -> None:
         self._task = task
-        self._places, self._views = np.empty((len(robot), len(THINGS), 3)), []
+        self._places = np.empty((len(robot), len(THINGS), 3))
+        self._views: list[Views] = []
         self.held = np.full(len(robot), -1, dtype=np.int64)
         self.under = np.full((len(robot), len(THINGS)), -1, dtype=np.int64)
         self.openness = np.empty((len(robot), len(JOINTS)))
@@ -134,13 +136,21 @@ class _Demonstration:
         """(N, things, 2, 2), see `Truths.points`."""
         places = self._places
         travelled = np.linalg.norm(places[-1] - places[0], axis=-1)[: len(BLOCKS)]
-        named = next((thing for part, thing in MOVED.items() if part in self._task.split("_into_")[0]), None)
-        moved = THINGS.index(named) if named else int(travelled.argmax())
+        moved = THINGS.index(moved_by(self._task) or BLOCKS[int(travelled.argmax())])
         places[:, -2], places[:, -1] = places[:, moved], places[-1, THINGS.index(GRIPPER)]
         return np.stack([_seen(*pair) for pair in zip(places, self._views, strict=True)])
 
 
-def _seen(places: NDArray[np.float64], views: Sequence[tuple[NDArray[np.float64], float]]) -> NDArray[np.float64]:
+def moved_by(task: str) -> str:
+    """What a task moves, "" if any block will do.
+
+    >>> moved_by("close_drawer"), moved_by("lift_red_block_drawer"), moved_by("place_in_drawer")
+    ('drawer_handle', 'red_block', '')
+    """
+    return MOVED.get(task) or next((block for block in BLOCKS if block in task), "")
+
+
+def _seen(places: NDArray[np.float64], views: Views) -> NDArray[np.float64]:
     """(things, 2, 2): where places (things, 3) are in the pictures of cameras."""
     return np.stack([on_picture(places @ matrix[:3, :3].T + matrix[:3, 3], fov) for matrix, fov in views], axis=1)
 

@@ -1,16 +1,20 @@
 """What is asked about CALVIN's demonstrations: truths of frames made by hand, and of an expert's lift."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pybullet")
 pytest.importorskip("h5py")
+pytest.importorskip("accelerate")
 from vvla_policies.envs.calvin.chains import ROBOT_OBS, RULES
 from vvla_policies.envs.calvin.scenes import SCENES, SLIDER
 
 from tests.distill.calvin_small import make_folder
+from tests.distill.small import student_recipe
+from vvla_policies.distill import pipeline
 from vvla_policies.distill.calvin_truths import THINGS, moved_by, read_calvin_truths
 from vvla_policies.distill.demos.calvin_layout import Segment, scene_of
 from vvla_policies.distill.demos.collect import DemoRequest, collect
@@ -18,6 +22,7 @@ from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.questions import Examiner
 from vvla_policies.distill.recipe import load_recipe, recipe_names
 from vvla_policies.distill.sources import CalvinPhrase, sources
+from vvla_policies.distill.train import TrainRequest, train
 from vvla_policies.errors import RecordError
 
 pytestmark = pytest.mark.calvin
@@ -124,13 +129,19 @@ def test_points_are_where_colours_are_in_the_pictures():
         assert picture[row, column, strong] > picture[row, column, weak] + 60, name
 
 
-def test_a_lifted_block_is_held(tmp_path):
-    address = "vvla_policies.envs.calvin.suites:calvin_b"
+@pytest.fixture(scope="module")
+def lifted(tmp_path_factory):
+    """A demonstration of a lift, by the expert."""
     from vvla_policies.envs.calvin.suites import calvin_b
 
     task = [task.name for task in calvin_b.tasks].index("lift_pink_block_table")
-    collect(DemoRequest((address,), tmp_path, (task,), per_task=1, size=32, assets="primitive", workers=0, noise=0))
-    (path,) = find_files(tmp_path)
+    address, out = "vvla_policies.envs.calvin.suites:calvin_b", tmp_path_factory.mktemp("lifted")
+    collect(DemoRequest((address,), out, (task,), per_task=1, size=32, assets="primitive", workers=0, noise=0))
+    return out
+
+
+def test_a_lifted_block_is_held(lifted):
+    (path,) = find_files(lifted)
     (source,) = sources(path)
     demos = source.index().demos
     truths = source.truths(demos)
@@ -143,6 +154,13 @@ def test_a_lifted_block_is_held(tmp_path):
     ends = truths.points[:, THINGS.index("end"), 0]
     assert np.array_equal(ends[0], ends[-1])
     assert np.array_equal(ends[-1], truths.points[-1, THINGS.index("gripper"), 0])
+
+
+def test_a_student_is_pretrained_on_it(lifted, tmp_path):
+    recipe = student_recipe("pretrain", benchmark="calvin", steps=2, save_every=2)
+    result = train(TrainRequest(recipe, (lifted,), tmp_path / "out", cache=tmp_path / "cache", threads=1))
+    assert result.finished
+    assert np.isfinite(result.losses["loss"])
 
 
 def test_official_folders_say_which_scene_a_frame_is_of(tmp_path):
@@ -159,3 +177,5 @@ def test_official_folders_say_which_scene_a_frame_is_of(tmp_path):
 def test_calvin_has_the_recipe():
     assert "calvin-mini" in recipe_names("pretrain")
     assert load_recipe("pretrain", "calvin-mini").benchmark == "calvin"
+    request = pipeline.DistillRequest(("calvin_abc_d",), Path("out"), recipe=pipeline.recipes_of("mini", ["calvin"]))
+    assert "pretrained" in pipeline._taught(request)

@@ -37,7 +37,7 @@ class Painter:
         self.show(model)
 
     def show(self, model: Any) -> None:
-        """Changes to another compiled model of the same kind of scene (after a reset), keeping the OpenGL context."""
+        """Changes to another compiled model of the same kind of scene (of another task), keeping the OpenGL context."""
         if model is self._model:
             return
         self._gl.make_current()

@@ -11,8 +11,8 @@ What this does differently from `OffScreenRenderEnv`, and why the result is the 
   `mj_forward`, `mj_step`). They are computed once; the constraint solver, which starts from where it ended the last
   time, runs three times as before. Forces that sensors would measure, which nobody reads, are not computed.
 - The controller is `control.PandaController`, which does robosuite's arithmetic without its look-ups.
-- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it. hf-libero's
-  list of what to open or turn on grows with every reset, and with it the number of draws; it is cut back each time.
+- The model is compiled once per task, though robosuite does it at every reset: see `problem`.
+- Fixtures are placed by numpy's global generator. It is seeded before the reset and put back after it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs import rendering
-from vvla_policies.envs.libero.primitive.drawing import drawn_lightly
 from vvla_policies.envs.libero.suites import libero_root
 from vvla_policies.envs.store import cache_root
 
@@ -41,7 +40,6 @@ from vvla_policies.errors import MissingExtraError, SimulatorError
 MUJOCO_REFERENCE = "3.3.2"
 MUJOCO_SERIES = "3.3"
 ANY_MUJOCO = "VVLA_ANY_MUJOCO"
-PLACEMENT_TRIES = 20
 READ_FIELDS = (  # what proprioception and pictures are made of
     *("qpos", "xpos", "xquat", "xmat", "xipos", "ximat", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat"),
     *("cam_xpos", "cam_xmat", "light_xpos", "light_xdir"),
@@ -113,17 +111,24 @@ class Simulator:
         import mujoco
 
         self._mujoco = mujoco
-        self.assets = assets
         load_libero()
+        from vvla_policies.envs.libero import problem
         from vvla_policies.envs.libero.control import PandaController
 
-        self._controller_type = PandaController
+        self._reset, self._controller_type = problem.reset, PandaController
         with _assets_at(assets), numpy_seed(0):
-            self.env = _build(bddl_file)
-        self.env.set_xml_processor(functools.partial(drawn_lightly, folder=assets))  # from the first reset on
-        self._initializers = len(self.env.object_property_initializers)
+            self.env = problem.build(bddl_file)
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)
         self.substeps = int(self.env.control_timestep / self.env.model_timestep)
+        self._attach()
+
+    def _attach(self) -> None:
+        """Takes hold of the compiled model and its state."""
+        self.model = self.env.sim.model._model  # noqa: SLF001 - robosuite wraps MuJoCo's objects
+        self.data = self.env.sim.data._data  # noqa: SLF001
+        self.model.opt.disableflags |= self._mujoco.mjtDisableBit.mjDSBL_SENSOR
+        self.reading = self._mujoco.MjData(self.model)
+        self._views = [(getattr(self.reading, field), getattr(self.data, field)) for field in READ_FIELDS]
 
     def begin(self, state: NDArray[np.float64] | None, seed: int) -> None:
         """Resets, places what is random by `seed`, and goes to a recorded state.
@@ -133,20 +138,14 @@ class Simulator:
             seed: for the placement of the fixtures.
         """
         env = self.env
-        del env.object_property_initializers[self._initializers :]  # every reset adds to them, and each draws
-        with _assets_at(self.assets), numpy_seed(seed):
-            _reset(env)
+        with numpy_seed(seed):
+            self._reset(env)
         env.sim.set_state_from_flattened(self.state() if state is None else state)
         env.sim.forward()
         env._check_success()  # noqa: SLF001 - robosuite's own protocol between classes
         env._post_process()  # noqa: SLF001
         self.sampler.restart()
-        self.model = env.sim.model._model  # noqa: SLF001 - robosuite wraps MuJoCo's objects
-        self.data = env.sim.data._data  # noqa: SLF001
-        self.model.opt.disableflags |= self._mujoco.mjtDisableBit.mjDSBL_SENSOR
         self.controller = self._controller_type(env.robots[0], self.model, self.data)
-        self.reading = self._mujoco.MjData(self.model)
-        self._views = [(getattr(self.reading, field), getattr(self.data, field)) for field in READ_FIELDS]
         self._read()
 
     def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int) -> None:
@@ -250,49 +249,6 @@ def numpy_seed(seed: int) -> Iterator[None]:
         yield
     finally:
         np.random.set_state(before)  # noqa: NPY002
-
-
-def _build(bddl_file: Path) -> Any:
-    envs = load_libero()
-    import robosuite
-    from libero.libero.envs import bddl_utils
-
-    problem = envs.TASK_MAPPING[bddl_utils.get_problem_info(str(bddl_file))["problem_name"]]
-    return _without_context(problem)(
-        str(bddl_file),
-        robots=["Panda"],
-        controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-        initialization_noise=None,
-        use_camera_obs=False,
-        has_offscreen_renderer=False,
-        ignore_done=True,
-        control_freq=20,
-    )
-
-
-@functools.cache
-def _without_context(problem: type) -> type:
-    """The problem class without a render context, but with the `mj_forward` that making one would have cost."""
-
-    def _reset_internal(self: Any) -> None:
-        self.sim.forward()
-        super(quiet, self)._reset_internal()
-
-    # The name must stay: the class compares it with the task file's.
-    quiet: type[Any] = type(problem.__name__, (problem,), {"_reset_internal": _reset_internal})
-    return quiet
-
-
-def _reset(env: Any) -> None:
-    from robosuite.utils.errors import RandomizationError
-
-    for _ in range(PLACEMENT_TRIES):
-        try:
-            env.reset()
-        except (RandomizationError, NameError):  # hf-libero raises the one without importing it
-            continue
-        return
-    raise SimulatorError(f"no collision-free placement found in {PLACEMENT_TRIES} tries")
 
 
 @contextlib.contextmanager

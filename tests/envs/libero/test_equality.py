@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from vvla_policies.envs.protocol import get_protocol
-from vvla_policies.envs.store import Place
 from vvla_policies.envs.suite import EnvSettings, load_suite
 
 from vvla_policies.observation import robosuite_gripper, state_vector
@@ -25,14 +24,6 @@ FULL = [
     ("libero_long", 8, 0, 200, "vita_vla"),
     ("libero_90", 40, 7, 200, "libero"),
 ]
-
-
-@pytest.fixture(scope="module")
-def assets(official_assets):
-    from vvla_policies.envs.libero.assets import import_official
-
-    place = Place("libero", "official")
-    return place.open() if place.present else import_official(official_assets)
 
 
 def original(folder: Path, settings: EnvSettings, suite, task: int, init: int, actions) -> dict[str, np.ndarray]:
@@ -74,12 +65,12 @@ def compare(folder, assets, suite_name, task, init, steps, protocol) -> None:
 
 
 @pytest.mark.parametrize(("suite", "task", "init", "steps", "protocol"), QUICK)
-def test_equals_the_original_for_a_moment(tmp_path, assets, suite, task, init, steps, protocol):
-    compare(tmp_path, assets, suite, task, init, steps, protocol)
+def test_equals_the_original_for_a_moment(tmp_path, official, suite, task, init, steps, protocol):
+    compare(tmp_path, official, suite, task, init, steps, protocol)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("suite", "task", "init", "steps", "protocol"), FULL)
-def test_equals_the_original_for_200_steps(tmp_path, assets, suite, task, init, steps, protocol):
-    compare(tmp_path, assets, suite, task, init, steps, protocol)
+def test_equals_the_original_for_200_steps(tmp_path, official, suite, task, init, steps, protocol):
+    compare(tmp_path, official, suite, task, init, steps, protocol)

@@ -68,5 +68,5 @@ class LiberoRecorder(Recorder):
             read={name: np.stack([read[name] for read in tape.read]) for name in tape.read[0]},
             pictures={camera: np.stack([pictures[camera] for pictures in drawn]) for camera in CAMERAS},
             disturbed=self._recording.marks(self._key.stream("policy"), actions),
-            model=self._env.simulator.env.sim.model.get_xml(),
+            model=self._env.simulator.env.sim.xml(),
         )

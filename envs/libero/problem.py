@@ -5,7 +5,7 @@ is always the same: fixtures are placed in it afterwards. So robosuite's other r
 (`hard_reset=False`), is equal to it bit for bit, if what it leaves out is made good:
 
 - The call of `mj_forward` that follows the compilation. Without it the solver of the new episode starts from elsewhere:
-  a difference of 1e-12 at the beginning, and of 1e-5 after 200 steps, in scenes whose objects stand on the floor.
+  in libero_object a difference of 1e-12 at the beginning and of 1e-5 after 200 steps.
 - What episodes write into the model is put back, and the gripper's command, which robosuite keeps, forgotten.
 - hf-libero adds to its list of what to open or turn on whenever it makes a model, and each entry draws from the
   generator before the fixtures do: one list for the making of the environment, one for each try to reset it.
@@ -69,7 +69,7 @@ class _Problem:
         self.sim.forward()  # what making a render context would have cost
         for robot in self.robots:
             robot.gripper.current_action[:] = 0
-        super()._reset_internal()
+        super()._reset_internal()  # type: ignore[misc]
 
 
 def build(bddl_file: Path) -> Any:

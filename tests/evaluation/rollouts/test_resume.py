@@ -25,6 +25,26 @@ def test_what_is_recorded_is_not_run_again(tmp_path: Path) -> None:
     assert third.todo == third.records == []
 
 
+@pytest.mark.parametrize("at", ["manifest", "episodes"])
+def test_a_death_while_the_folder_is_opened_hinders_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    class Death(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Death
+
+    opened = Path.open
+    with monkeypatch.context() as patch, pytest.raises(Death):
+        if at == "manifest":
+            patch.setattr(RunFolder, "_write_manifest", die)
+        else:
+            patch.setattr(Path, "open", lambda self, *a, **k: die() if self.name == EPISODES else opened(self, *a, **k))
+        evaluate(fakes.request(tmp_path))
+    assert len(evaluate(fakes.request(tmp_path)).records) == 6
+
+
 @pytest.mark.parametrize("cut", [1, 30])
 def test_a_last_line_that_was_cut_off_is_run_again(tmp_path: Path, cut: int) -> None:
     whole = evaluate(fakes.request(tmp_path))

@@ -86,9 +86,9 @@ class RunFolder:
                 planned=len({*keys, *self.records}) or manifest.planned,
                 sessions=(*before, *([session] if session else manifest.sessions)),
             )
+            self._write_manifest()  # first: records without it would be nobody's, should the process die here
             with self._writing(path / EPISODES):
                 self._lines = (path / EPISODES).open("ab", buffering=0)
-            self._write_manifest()
         except BaseException:
             self._lock.close()
             raise

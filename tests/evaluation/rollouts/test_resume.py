@@ -36,12 +36,13 @@ def test_a_death_while_the_folder_is_opened_hinders_nobody(
         raise Death
 
     opened = Path.open
-    with monkeypatch.context() as patch, pytest.raises(Death):
+    with monkeypatch.context() as patch:
         if at == "manifest":
             patch.setattr(RunFolder, "_write_manifest", die)
         else:
             patch.setattr(Path, "open", lambda self, *a, **k: die() if self.name == EPISODES else opened(self, *a, **k))
-        evaluate(fakes.request(tmp_path))
+        with pytest.raises(Death):
+            evaluate(fakes.request(tmp_path))
     assert len(evaluate(fakes.request(tmp_path)).records) == 6
 
 

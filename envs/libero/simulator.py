@@ -108,14 +108,12 @@ class Simulator:
     """
 
     def __init__(self, bddl_file: Path, assets: Path) -> None:
+        load_libero()  # before MuJoCo is imported, which may load OpenGL
         import mujoco
-
-        self._mujoco = mujoco
-        load_libero()
         from vvla_policies.envs.libero import problem
         from vvla_policies.envs.libero.control import PandaController
 
-        self._reset, self._controller_type = problem.reset, PandaController
+        self._mujoco, self._reset, self._controller_type = mujoco, problem.reset, PandaController
         with _assets_at(assets), numpy_seed(0):
             self.env = problem.build(bddl_file)
         self.sampler = Sampler(1.0 / self.env.control_freq, self.env.model_timestep)

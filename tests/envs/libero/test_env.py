@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -229,6 +230,19 @@ def test_no_prompt_no_noise_no_files_at_home(tmp_path):
     assert done.stderr == ""
     left = [p for p in tmp_path.rglob("*") if "cache" not in str(p)]
     assert not [p for p in left if "libero" in str(p)], left
+
+
+def test_triton_comes_before_opengl(tmp_path):
+    """Both bring an LLVM; a worker, which inherits MUJOCO_GL, dies if triton is loaded after the software renderer."""
+    (tmp_path / "triton.py").write_text("import sys\nassert 'mujoco' not in sys.modules\nprint('loaded')\n")
+    renderer = {"backend": "osmesa", "name": "llvmpipe"}
+    told = {"MUJOCO_GL": "osmesa", "VVLA_RENDERER": json.dumps(renderer), "PYTHONPATH": str(tmp_path)}
+    code = "import vvla_policies.envs as e; e.make('libero_object', assets='primitive').close()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **told}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "loaded\n"
 
 
 def test_protocols_are_complete():

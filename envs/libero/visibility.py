@@ -51,7 +51,7 @@ class Visibility:
             up = turn[geom, :, 2]
             above = (world - data.geom_xpos[geom]) @ up - height
             outside &= self._outside(world - 2 * above[..., None] * up, data, camera)
-        return outside & self._bounded
+        return np.asarray(outside & self._bounded)
 
     def _outside(self, world: NDArray[np.float64], data: Any, camera: int) -> NDArray[np.bool_]:
         """Whether boxes with corners (ngeom, 8, 3) lie wholly beyond one side of the field of view, (ngeom,)."""

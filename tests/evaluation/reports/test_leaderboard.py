@@ -101,6 +101,9 @@ def test_a_policy_that_ran_suite_by_suite_has_one_row(tmp_path):
     assert once.count("| student ") == 1
     saved(run_of("again", whole.records[:2]), tmp_path / "parts/records" / "again")
     assert build(tmp_path / "parts")["LEADERBOARD.md"].count("| student ") == 2, "a second run stands by itself"
+    saved(run_of("official", whole.records[:2], assets="official"), tmp_path / "apart/records" / "a")
+    saved(run_of("rest", whole.records[2:]), tmp_path / "apart/records" / "b")
+    assert build(tmp_path / "apart")["LEADERBOARD.md"].count("| student ") == 2, "so do other conditions"
 
 
 def test_what_does_not_compare_has_a_table_of_its_own(results):

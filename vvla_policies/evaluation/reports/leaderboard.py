@@ -19,7 +19,15 @@ from typing import Any
 from vvla_policies.envs.suite import ALIASES
 from vvla_policies.errors import RecordError
 from vvla_policies.evaluation.analysis.chains import SUBTASKS, ChainScore
-from vvla_policies.evaluation.analysis.scores import AVERAGES, Conditions, Score, by_suite, name_of, suite_scores
+from vvla_policies.evaluation.analysis.scores import (
+    AVERAGES,
+    Conditions,
+    Score,
+    by_suite,
+    conditions_of,
+    name_of,
+    suite_scores,
+)
 from vvla_policies.evaluation.records.runs import EPISODES, MANIFEST, Manifest, Run, differences, load_run
 from vvla_policies.evaluation.reports.pages import Cell, Section, html, markdown
 from vvla_policies.evaluation.reports.published import Published, load_published
@@ -134,13 +142,17 @@ def plain_command(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def joined(runs: Sequence[Run]) -> list[Run]:
-    """Runs of one policy on different suites as one, so that it has one row; else as they are."""
+    """Runs of one policy on different suites under the same conditions as one, so that it has one row; else as is."""
     rows: list[Run] = []
+
+    def shared(run: Run) -> tuple[object, ...]:
+        return run.manifest.policy, run.manifest.seed, {conditions_of(run, suite) for suite in run.manifest.suites}
+
     for run in runs:
         new = run.manifest
         for place, row in enumerate(rows):
             old = row.manifest
-            if (old.policy, old.seed) == (new.policy, new.seed) and not {*old.suites} & {*new.suites}:
+            if shared(row) == shared(run) and not {*old.suites} & {*new.suites}:
                 whole = replace(old, suites={**old.suites, **new.suites}, planned=old.planned + new.planned)
                 rows[place] = replace(row, manifest=whole, records=(*row.records, *run.records))
                 break

@@ -16,8 +16,7 @@ class _Simulator:
     """A point's state, its sensors and its snapshots."""
 
     def __init__(self, env: RecordedEnv) -> None:
-        model = SimpleNamespace(get_xml=lambda: "<mujoco/>")
-        self.env = SimpleNamespace(sim=SimpleNamespace(model=model))
+        self.env = SimpleNamespace(sim=SimpleNamespace(xml=lambda: "<mujoco/>"))
         self._env = env
 
     def state(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from tests.serving.served import ask, dial, observation, served
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.rollouts.hosting import PolicyHost
 from vvla_policies.policy import BatchedPolicy, Memory, Policy, PolicyCard, sample_observation
+from vvla_policies.serving.batching import Batcher
 from vvla_policies.serving.server import Settings, serve_policy
 from vvla_policies.serving.wire import decode, encode
 
@@ -355,3 +356,16 @@ def test_sample_observations_of_any_policy_pass():
         sample = sample_observation(PolicyCard("x", reads=("image", "state"), image_sizes={"image": (16, 24)}))
         connection.send(encode({**sample, "seed": 1}))
         assert connection.recv(timeout=10)
+
+
+def test_a_client_that_leaves_after_the_end_does_not_matter():
+    async def leave_late() -> None:
+        batcher = Batcher(PolicyHost("tests.fakes:Counting", {}), size=1, wait_seconds=0.0)
+        answering = asyncio.create_task(batcher.run())
+        await batcher.begin(0, seed=0)
+        answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answering
+        await batcher.end(0)
+
+    asyncio.run(leave_late())

@@ -66,6 +66,7 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._open: set[int] = set()
         self._careful_until = 0.0
+        self._over = False
 
     async def begin(self, slot: int, seed: int) -> None:
         """An episode of a client begins.
@@ -92,7 +93,8 @@ class Batcher:
     async def end(self, slot: int) -> None:
         """A client is gone."""
         self._open.discard(slot)
-        await self._call(lambda: self._host.end(slot))
+        if not self._over:
+            await self._call(lambda: self._host.end(slot))
 
     async def run(self) -> None:
         """Answers questions until it is cancelled."""
@@ -102,6 +104,7 @@ class Batcher:
                 count = min(self._limit(), len(self._waiting))
                 await self._answer([self._waiting.popleft() for _ in range(count)])
         finally:
+            self._over = True
             self._thread.shutdown(wait=True, cancel_futures=True)
 
     async def _gather(self) -> None:

@@ -228,6 +228,26 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path, op
     module.load_state_dict(dict(tensors), strict=False)
 
 
+def fit_common(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Loads what fits by name and shape into a module of other sizes; says which of its tensors keep their value.
+
+    Args:
+        module: see `fit`.
+        tensors: likewise.
+        source: what the message calls them.
+
+    Raises:
+        VvlaError: nothing fits.
+    """
+    own = module.state_dict()
+    common = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
+    if not common:
+        raise VvlaError(f"{source} has nothing that fits {type(module).__name__}")
+    module.load_state_dict(common, strict=False)
+    if new := [n for n in own if n not in common]:
+        _log.warning("%d of %d tensors do not fit %s and begin anew: %s", len(new), len(own), source, listing(new))
+
+
 def misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], optional: Sequence[str] = ()) -> list[str]:
     """What keeps tensors from fitting, as phrases: missing, unknown, and of another shape; empty when they fit."""
     missing = [n for n in own if n not in tensors and not n.startswith(tuple(optional))]

@@ -72,6 +72,24 @@ def test_a_teacher_learns_and_acts(room):
     assert policy.card.chunk == 3
 
 
+@pytest.mark.parametrize(
+    ("recipe", "init", "new"),
+    [
+        (teacher_recipe(config={"latents": 3}), "teacher", {"perceiver_resampler.latents"}),
+        (student_recipe("finetune", config={"shuffle": 1}), "aligned", {"projector.0.weight"}),
+    ],
+)
+def test_a_network_grows_from_a_checkpoint_of_another_size(room, recipe, init, new, caplog):
+    """What fits is taken, and it says what does not; the card tells the new size."""
+    learner = networks.open_learner(recipe, Sources(init=room / init))
+    small, large = read_tensors(room / init), learner.network.state_dict()
+    assert {name for name in large if large[name].shape != small[name].shape} == new
+    assert all(torch.equal(large[name], small[name]) for name in large if name not in new)
+    assert all(name in caplog.text for name in new)
+    assert recipe.config.items() <= learner.card.config.items()
+    assert learner.card.config == learner.network.config.to_json()
+
+
 @pytest.mark.parametrize(("stage", "trains"), [*((stage, "") for stage in STAGES), ("align", "scratch")])
 def test_a_stage_trains_its_parameters_and_learns(room, stage, trains, monkeypatch):
     monkeypatch.setattr("vvla_policies.distill.sources.LiberoFile.truths", lambda *_: long_truths())

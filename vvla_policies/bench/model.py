@@ -27,14 +27,14 @@ class Setup:
         nodes: machines.
         workers: environments on each.
         batch: most questions in one call of the policy.
-        cores: of each machine.
+        cores: of each machine; of parts of one machine, its part.
         policy_on_cpu: the policy takes up a core while it answers.
     """
 
     nodes: int = 1
     workers: int = 1
     batch: int = 1
-    cores: int = 1
+    cores: float = 1
     policy_on_cpu: bool = True
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from vvla_policies.baselines.imitation import checkpoints as imitators
+from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import Execution
 from vvla_policies.inputs import Inputs
-from vvla_policies.pretrained import ModelCard, fingerprint, fit, load_card, locate, save_pretrained
+from vvla_policies.pretrained import ModelCard, fingerprint, fit, fit_common, load_card, locate, save_pretrained
 from vvla_policies.student import config as student_config
 from vvla_policies.student import weights as student_weights
 from vvla_policies.student.network import Student, build_student
@@ -24,6 +25,7 @@ from vvla_policies.teacher import config as teacher_config
 from vvla_policies.teacher import weights as teacher_weights
 from vvla_policies.teacher.network import Seer
 
+Resizable = TypeVar("Resizable", Seer, Student, Imitator)
 _STORAGE = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -93,9 +95,7 @@ def open_imitator(recipe: Recipe, sources: Sources) -> Learner:
         VvlaError: a checkpoint is missing or does not fit.
     """
     if sources.init:
-        network, card = imitators.load(recipe.stage, sources.init)
-        if recipe.config:
-            raise VvlaError("config cannot change a network that begins from a checkpoint; leave out --init or config")
+        network, card = _resized(recipe, sources.init, *imitators.load(recipe.stage, sources.init))
     else:
         longer = {"history": recipe.history} if recipe.history else {}
         fixed: dict[str, Any] = {"method": recipe.stage, "benchmark": recipe.benchmark, "seed": recipe.seed}
@@ -112,9 +112,8 @@ def open_teacher(recipe: Recipe, sources: Sources) -> Learner:
         VvlaError: a checkpoint is missing or does not fit.
     """
     if sources.init:
-        seer, card = teacher_weights.load_teacher(sources.init, recipe.benchmark, recipe.history or None)
-        if recipe.config:
-            raise VvlaError("config cannot change a teacher that begins from a checkpoint; leave out --init or config")
+        opened = teacher_weights.load_teacher(sources.init, recipe.benchmark, recipe.history or None)
+        seer, card = _resized(recipe, sources.init, *opened)
     else:
         config = teacher_config.get_preset(recipe.preset)
         steps = recipe.history or teacher_config.default_execution(config, recipe.benchmark).history
@@ -134,9 +133,7 @@ def open_student(recipe: Recipe, sources: Sources) -> Learner:
         VvlaError: a checkpoint that the stage needs is not given, is missing or does not fit.
     """
     if sources.init and student_weights.is_ours(locate(sources.init)):
-        student, card = student_weights.load_student(sources.init)
-        if recipe.config:
-            raise VvlaError("config cannot change a student that begins from a checkpoint; leave out --init or config")
+        student, card = _resized(recipe, sources.init, *student_weights.load_student(sources.init))
     else:
         config = _with_changes(lambda name, **new: student_config.get_preset(name, recipe.benchmark, **new), recipe)
         student = build_student(config, recipe.seed)
@@ -229,6 +226,18 @@ def _with_changes(preset: Any, recipe: Recipe, **more: Any) -> Any:
         return preset(recipe.preset, **{**more, **recipe.config})
     except TypeError as error:
         raise VvlaError(f"config of the recipe: {str(error).split(') ')[-1]}") from error
+
+
+def _resized(recipe: Recipe, source: str, network: Resizable, card: ModelCard) -> tuple[Resizable, ModelCard]:
+    """The network of a checkpoint with the recipe's changes of its configuration: what fits is kept."""
+    if not recipe.config:
+        return network, card
+    config = _with_changes(lambda _, **new: replace(network.config, **new), recipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        other = type(network)(config)
+    fit_common(other, network.state_dict(), source)
+    return other, replace(card, config=config.to_json())
 
 
 def _recarded(card: ModelCard, recipe: Recipe) -> ModelCard:

@@ -54,9 +54,10 @@ class Recipe:
 
     Attributes:
         stage: what is trained: "teacher", one of `student.stages.STAGES`, or one of the baselines' `METHODS`.
-        preset: of the network, where it does not begin from a checkpoint.
+        preset: of the network, where it does not begin from a checkpoint of ours.
         benchmark: "libero" or "calvin".
-        config: fields of the preset to change.
+        config: fields of the preset to change, or of the checkpoint that it begins from: tensors that then do not fit
+            begin anew, and it says which.
         inputs: fields of `Inputs` that differ from the preset's.
         execution: fields of `Execution` that differ from the preset's.
         trains: another stage whose parameters are trained; "" for the stage's own.

@@ -150,7 +150,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path, report_to: str, validate
         lr_scheduler_type=schedule,
         lr_scheduler_kwargs=options,
         warmup_steps=recipe.warmup_steps(steps),
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         weight_decay=recipe.weight_decay,
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.clip,

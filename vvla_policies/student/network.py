@@ -64,6 +64,7 @@ class Student(nn.Module):
         layers = [nn.Linear(hidden, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)]
         self.mapper = nn.Sequential(*layers)
         self.decoder = ActionHeads(width)
+        _spread_positions(self.vision)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -166,7 +167,6 @@ def build_student(
             student = Student(config, attention)
         finally:
             torch.set_default_dtype(before)
-        _spread_positions(student.vision)
     return student.eval()
 
 

@@ -17,7 +17,7 @@ from vvla_policies.distill.conversions import (
     states_from_robot_obs,
 )
 from vvla_policies.distill.data import Windows
-from vvla_policies.distill.demos import calvin_layout
+from vvla_policies.distill.demos.calvin import layout as calvin_layout
 from vvla_policies.distill.demos.inspection import contact_sheet, find_files, survey
 from vvla_policies.distill.sources import sources
 from vvla_policies.distill.train import TrainRequest, train

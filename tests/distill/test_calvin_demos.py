@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vvla_policies.distill.demos import calvin_files
-from vvla_policies.distill.demos.calvin_files import CalvinDemo, assemble, write_part
-from vvla_policies.distill.demos.calvin_layout import (
+from vvla_policies.distill.demos.calvin import files as calvin_files
+from vvla_policies.distill.demos.calvin.files import CalvinDemo, assemble, write_part
+from vvla_policies.distill.demos.calvin.layout import (
     ANNOTATIONS,
     FRAME,
     LONGEST,
@@ -27,7 +27,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tests.distill.test_calvin_demos import COUNT, make_demo
-from vvla_policies.distill.demos.calvin_files import assemble, write_part
+from vvla_policies.distill.demos.calvin.files import assemble, write_part
 out, parts = Path(sys.argv[1]), []
 for k in range(COUNT):
     parts.append(out / "parts" / f"{k}.zip")

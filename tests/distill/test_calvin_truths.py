@@ -16,7 +16,7 @@ from tests.distill.calvin_small import make_folder
 from tests.distill.small import student_recipe
 from vvla_policies.distill import pipeline
 from vvla_policies.distill.calvin_truths import THINGS, moved_by, read_calvin_truths
-from vvla_policies.distill.demos.calvin_layout import Segment, scene_of
+from vvla_policies.distill.demos.calvin.layout import Segment, scene_of
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.questions import Examiner

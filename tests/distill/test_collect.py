@@ -16,10 +16,11 @@ from vvla_policies.baselines.replay import ReplayPolicy
 from tests import demo_fakes, fakes
 from vvla_policies.cli.main import app
 from vvla_policies.distill.data import DemoDataset, Windows
-from vvla_policies.distill.demos import files
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
-from vvla_policies.distill.demos.inspection import contents, find_files
+from vvla_policies.distill.demos.inspection import find_files
+from vvla_policies.distill.demos.libero import files
+from vvla_policies.distill.demos.libero.inspection import contents
 from vvla_policies.distill.demos.summary import summary
 from vvla_policies.distill.demos.verify import verify
 from vvla_policies.errors import RecordError, VvlaError

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vvla_policies.distill.data import DemoDataset, SeededOrder, Windows, shifted
-from vvla_policies.distill.demos.inspection import contact_sheet, contents, find_files
+from vvla_policies.distill.demos.inspection import contact_sheet, find_files
+from vvla_policies.distill.demos.libero.inspection import contents
 from vvla_policies.errors import RecordError
 
 h5py = pytest.importorskip("h5py")

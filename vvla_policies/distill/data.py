@@ -28,9 +28,9 @@ from vvla_policies.distill.conversions import (
     gripper_commands,
     states_from_file,
 )
-from vvla_policies.distill.demos.files import opened
-from vvla_policies.distill.demos.inspection import demo_names, instruction
-from vvla_policies.distill.demos.layout import h5py_module
+from vvla_policies.distill.demos.libero.files import opened
+from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
+from vvla_policies.distill.demos.libero.layout import h5py_module
 from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS
 

@@ -26,12 +26,12 @@ from vvla_policies.distill.conversions import (
     states_from_file,
     states_from_robot_obs,
 )
-from vvla_policies.distill.demos import calvin_layout
-from vvla_policies.distill.demos.calvin_files import demonstrations
-from vvla_policies.distill.demos.calvin_layout import Segment, frame_path, read_annotations, scene_of
-from vvla_policies.distill.demos.files import opened
-from vvla_policies.distill.demos.inspection import demo_names, instruction
-from vvla_policies.distill.demos.layout import FACTS, SUFFIX
+from vvla_policies.distill.demos.calvin import layout as calvin_layout
+from vvla_policies.distill.demos.calvin.files import demonstrations
+from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_annotations, scene_of
+from vvla_policies.distill.demos.libero.files import opened
+from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
+from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX
 from vvla_policies.distill.truths import Truths, read_truths
 from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS

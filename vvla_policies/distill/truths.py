@@ -17,9 +17,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.files import opened
-from vvla_policies.distill.demos.inspection import demo_names
-from vvla_policies.distill.demos.layout import FACTS
+from vvla_policies.distill.demos.libero.files import opened
+from vvla_policies.distill.demos.libero.inspection import demo_names
+from vvla_policies.distill.demos.libero.layout import FACTS
 from vvla_policies.envs.protocol import get_protocol
 from vvla_policies.envs.suite import EnvSettings, Suite, load_suite
 from vvla_policies.errors import RecordError

@@ -3,10 +3,9 @@
     attempts     which episodes are run until every task has enough successes
     disturbance  an expert whose hand is pushed now and then
     recording    watching an episode in the worker, and writing it if it succeeds
-    recorder     the same for LIBERO's environments
-    layout       what stands where in a file of LIBERO's
-    files        files of several demonstrations, whole or not at all
-    calvin_*     recorder, layout and files for CALVIN
+    parts        where a demonstration is until its task is done
+    libero/      LIBERO's layout: an hdf5 file for each task
+    calvin/      CALVIN's layout: a file for each frame, and annotations
     shelves      which of the two a suite has
     collect      all of it together
     summary      how the demonstrations of each task came about

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from vvla_policies import __version__
 from vvla_policies.distill.demos import disturbance, handover
 from vvla_policies.distill.demos.attempts import Attempts
+from vvla_policies.distill.demos.findings import Held
+from vvla_policies.distill.demos.parts import EPISODES
 from vvla_policies.distill.demos.recording import Marks, Recording
-from vvla_policies.distill.demos.shelves import EPISODES, Held, Shelf, shelf_of
+from vvla_policies.distill.demos.shelves import Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request, evaluate

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vvla_policies.baselines.isolated import SERVERS, foreign_environment, interpreter
-from vvla_policies.distill.demos.files import opened
-from vvla_policies.distill.demos.inspection import demo_names, find_files, instruction
+from vvla_policies.distill.demos.inspection import find_files
+from vvla_policies.distill.demos.libero.files import opened
+from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
 from vvla_policies.errors import RecordError
 
 

@@ -8,6 +8,23 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Held:
+    """The demonstrations of a task that are in their place.
+
+    Attributes:
+        instruction: of the task.
+        episodes: keys as text.
+        steps: of each.
+        bytes: on the disk.
+    """
+
+    instruction: str
+    episodes: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Contents:
     """A file of demonstrations at a glance.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from vvla_policies.distill.demos.shelves import Held
+    from vvla_policies.distill.demos.findings import Held
     from vvla_policies.evaluation.records.runs import Run
     from vvla_policies.evaluation.rollouts.schedule import Group
 

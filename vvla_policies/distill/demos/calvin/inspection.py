@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.calvin_files import demonstrations
-from vvla_policies.distill.demos.calvin_layout import PICTURES, Annotations, Segment, frame_path, read_annotations
+from vvla_policies.distill.demos.calvin.files import demonstrations
+from vvla_policies.distill.demos.calvin.layout import PICTURES, Annotations, Segment, frame_path, read_annotations
 from vvla_policies.distill.demos.findings import Contents
 from vvla_policies.errors import RecordError
 

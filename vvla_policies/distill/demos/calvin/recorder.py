@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.calvin_files import SUFFIX, CalvinDemo, write_part
-from vvla_policies.distill.demos.calvin_layout import PICTURES
-from vvla_policies.distill.demos.files import part_path
+from vvla_policies.distill.demos.calvin.files import SUFFIX, CalvinDemo, write_part
+from vvla_policies.distill.demos.calvin.layout import PICTURES
+from vvla_policies.distill.demos.parts import part_path
 from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.evaluation.records.keys import EpisodeKey
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vvla_policies.distill.demos.calvin_files import demonstrations
-from vvla_policies.distill.demos.calvin_layout import Segment, frame_path, read_annotations
+from vvla_policies.distill.demos.calvin.files import demonstrations
+from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_annotations
 from vvla_policies.distill.demos.findings import Verified
-from vvla_policies.distill.demos.shelves import EPISODES
+from vvla_policies.distill.demos.parts import EPISODES
 from vvla_policies.errors import RecordError
 from vvla_policies.evaluation.records.keys import EpisodeKey, parse_key
 from vvla_policies.evaluation.records.replay import environment

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.files import part_path, write_part
-from vvla_policies.distill.demos.layout import Demo, attributes
+from vvla_policies.distill.demos.libero.files import write_part
+from vvla_policies.distill.demos.libero.layout import Demo, attributes
+from vvla_policies.distill.demos.parts import part_path
 from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.evaluation.records.keys import EpisodeKey
 from vvla_policies.observation import CAMERAS

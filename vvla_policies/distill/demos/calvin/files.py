@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.demos.calvin_layout import (
+from vvla_policies.distill.demos.calvin.layout import (
     FRAME,
     Annotations,
     Segment,
@@ -44,7 +44,7 @@ class CalvinDemo:
         suite: name.
         task: name.
         instruction: in words.
-        frames: name to array (N, ...), see `calvin_layout.FRAME`.
+        frames: name to array (N, ...), see `layout.FRAME`.
         disturbed: bool (N,).
         facts: how it was made.
     """

@@ -25,7 +25,7 @@ from vvla_policies.teacher import config as teacher_config
 from vvla_policies.teacher import weights as teacher_weights
 from vvla_policies.teacher.network import Seer
 
-Resizable = TypeVar("Resizable", Seer, Student, Imitator)
+Resizable = TypeVar("Resizable", bound=Seer | Student | Imitator)
 _STORAGE = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

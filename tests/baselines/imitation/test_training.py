@@ -77,8 +77,10 @@ def test_it_begins_from_a_checkpoint_and_keeps_its_scale(room):
     one, two = read_tensors(first.folder), read_tensors(second.folder)
     assert torch.equal(one["state_mean"], two["state_mean"])
     assert torch.allclose(one["head.weight"], two["head.weight"], atol=1e-6)
-    with pytest.raises(VvlaError, match="config cannot change"):
-        train(request(room, "x", recipe("act"), init=first.folder))
+    longer = train(request(room, "longer", recipe("act", steps=2, config={"chunk": 5}, lr=1e-9), init=first.folder))
+    three = read_tensors(longer.folder)
+    assert len(three["queries"]) == 5
+    assert torch.allclose(one["head.weight"], three["head.weight"], atol=1e-6)
     with pytest.raises(VvlaError, match="is a act, not a diffusion"):
         train(request(room, "x", recipe("diffusion", config={}), init=first.folder))
     with pytest.raises(VvlaError, match="config of the recipe"):

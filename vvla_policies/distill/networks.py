@@ -230,9 +230,9 @@ def _with_changes(preset: Any, recipe: Recipe, **more: Any) -> Any:
 
 def _resized(recipe: Recipe, source: str, network: Resizable, card: ModelCard) -> tuple[Resizable, ModelCard]:
     """The network of a checkpoint with the recipe's changes of its configuration: what fits is kept."""
-    if not recipe.config:
-        return network, card
     config = _with_changes(lambda _, **new: replace(network.config, **new), recipe)
+    if config == network.config:
+        return network, card
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         other = type(network)(config)

@@ -223,8 +223,6 @@ def _training(request: DistillRequest, name: str, note: Note, line: Line) -> Ste
     recipe = recipe_of(request, stage)
     made = _taught(request)
     given = {source: str(request.out / folder) for source, folder in begins.items() if folder in made}
-    if given.get("init"):
-        recipe = replace(recipe, config={})  # that of the network it begins from
     wanted = TrainRequest(
         recipe=recipe,
         data=request.data or (request.out / "demos",),
@@ -233,7 +231,7 @@ def _training(request: DistillRequest, name: str, note: Note, line: Line) -> Ste
         cache=request.cache,
         threads=request.threads,
     )
-    pace = seconds_per_window(recipe_of(request, stage), request.threads)
+    pace = seconds_per_window(recipe, request.threads)
     seconds = None if pace is None or not recipe.steps else pace * recipe.steps * recipe.batch
     size = f"{recipe.steps} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
     return Step(

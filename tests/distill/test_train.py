@@ -173,6 +173,17 @@ def test_bfloat16_teaches_students(room, stage):
     assert np.allclose(losses(half.folder), losses(whole.folder), rtol=0.05)
 
 
+def test_compiled_blocks_learn_the_same(room, monkeypatch):
+    plain = fit(room, "plain-ft", student_recipe("only-ft", holdout=1), teacher=room / "teacher")
+    compiled = fit(room, "compiled-ft", student_recipe("only-ft", holdout=1, compile=True), teacher=room / "teacher")
+    assert np.allclose(losses(compiled.folder), losses(plain.folder), rtol=1e-3)
+    assert np.allclose(losses(compiled.folder, "eval_loss"), losses(plain.folder, "eval_loss"), rtol=1e-3)
+    assert read_tensors(compiled.folder).keys() == read_tensors(plain.folder).keys()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(VvlaError, match="no C\\+\\+ compiler 'no-such-compiler' here"):
+        fit(room, "no-compiler", teacher_recipe(compile=True))
+
+
 RUN = """
 import sys
 from tests.distill.test_train import request

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -259,5 +261,26 @@ def _learner(network: nn.Module, card: ModelCard, chunk: int, recipe: Recipe, mo
     for module in network.modules():
         if isinstance(module, nn.Conv2d):  # the layout that pictures come in; a quarter faster on a CPU
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
+    if recipe.compile:
+        _compile_blocks(network)
     spacing = recipe.spacing or (execution.length(chunk) if execution.mode == "chunk" else 1)
     return Learner(network, replace(card, execution=execution.to_json()), chunk, history, spacing)
+
+
+def _compile_blocks(network: nn.Module) -> None:
+    """Compiles each block of a stack for itself: equal blocks share one compilation.
+
+    Raises:
+        VvlaError: there is no C++ compiler, which PyTorch needs on a CPU.
+    """
+    compiler = os.environ.get("CXX", "c++")
+    if not torch.cuda.is_available() and not shutil.which(compiler):
+        raise VvlaError(f"compile: no C++ compiler '{compiler}' here; apt-get install g++, or --set compile=false")
+    if isinstance(network, Student):  # attention written out is fused with what surrounds it
+        for part in (network.vision, network.language):
+            part.set_attn_implementation("eager")
+    for stack in network.modules():
+        if isinstance(stack, nn.ModuleList):
+            for block in stack:
+                if not isinstance(block, nn.ModuleList):
+                    block.compile(dynamic=False)

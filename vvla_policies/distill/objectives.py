@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill.recipe import AlignLoss, Recipe
 from vvla_policies.student.network import Student
-from vvla_policies.student.tokens import PAD, ChatLayout, load_tokenizer
+from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.losses import LossWeights, action_losses, foresight_loss, masked_mean, total_loss
 from vvla_policies.teacher.mask import Masking
 from vvla_policies.teacher.network import Features, Seer
@@ -160,8 +160,7 @@ class StudentObjective(nn.Module):
 
     def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """What `Student.forward` takes: ids (B, L), pictures (B, S, 2, h, w, 3), states (B, S, 8)."""
-        ids = self.dialogs[batch["task"]]
-        return ids[:, : int((ids != PAD).sum(dim=1).max())], batch["pictures"], batch["state"]
+        return self.dialogs[batch["task"]], batch["pictures"], batch["state"]
 
 
 class AlignObjective(StudentObjective):

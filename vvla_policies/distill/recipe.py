@@ -83,6 +83,7 @@ class Recipe:
         clip: largest norm of the gradient; 0 for any.
         ema: decay of the weights' moving average, which is what is saved then; 0 for none.
         bf16: compute in bfloat16 where it is safe (autocast).
+        compile: compile transformer blocks (torch.compile); the first step takes a minute longer, later ones less time.
         seed: of weights, order and shifts.
         questions: about each picture, of the stage "pretrain".
         arm_loss: "mae" is the paper's for the student, "smooth_l1" the released code's and Seer's.
@@ -133,6 +134,7 @@ class Recipe:
     clip: float = 0.0
     ema: float = 0.0
     bf16: bool = False
+    compile: bool = False
     seed: int = 42
     questions: int = 6
     arm_loss: ArmLoss = "smooth_l1"

@@ -86,7 +86,8 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined]
 
     def prediction_step(self, model: nn.Module, inputs: Any, *_: Any, **__: Any) -> tuple[Tensor, None, None]:
         """The loss of a batch held out."""
-        with torch.no_grad(), self.compute_loss_context_manager():
+        uncompiled = torch.compiler.set_stance("force_eager")  # not worth another compilation
+        with torch.no_grad(), self.compute_loss_context_manager(), uncompiled:
             return self.compute_loss(model, self._prepare_inputs(inputs)).detach(), None, None
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:

@@ -70,11 +70,14 @@ class EnvSettings:
         protocol: step limit, settling, picture size.
         assets: the assets to load.
         cameras: the observation keys to draw, in any order; () draws nothing.
+        drawing_threads: most cameras that are drawn at the same time, where software draws and can (LIBERO); changes
+            how fast, not what is drawn.
     """
 
     protocol: Protocol
     assets: AssetSet
     cameras: tuple[str, ...] = ("image", "wrist_image")
+    drawing_threads: int = 1
 
 
 class Suite(ABC):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from vvla_policies.envs import rendering
 from vvla_policies.envs.libero.simulator import Simulator, Snapshot
 from vvla_policies.envs.manipulation import ManipulationEnv, Outcome
 from vvla_policies.envs.suite import EnvSettings
@@ -127,9 +128,15 @@ class LiberoEnv(ManipulationEnv):
             if self._painter is None:
                 from vvla_policies.envs.libero.drawing import Painter
 
-                self._painter = Painter(model, size)
+                self._painter = Painter(model, size, self._easels())
             self._painter.show(model)
-            return {camera: self._painter.draw(data, CAMERA_NAMES[camera], size) for camera in cameras}
+            names = [CAMERA_NAMES[camera] for camera in cameras]
+            return dict(zip(cameras, self._painter.draw(data, names, size), strict=True))
+
+    def _easels(self) -> int:
+        """Pictures to draw at the same time: a GPU has nothing to gain from it."""
+        settings = self.settings
+        return 1 if rendering.choose().on_gpu else max(1, min(settings.drawing_threads, len(settings.cameras)))
 
     def fixtures_hash(self) -> str:
         """Hash of where every body is mounted: the same number means the same fixtures."""

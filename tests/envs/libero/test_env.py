@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -34,7 +35,7 @@ def drawn(env, monkeypatch):
 
     count = []
     draw = Painter.draw
-    monkeypatch.setattr(Painter, "draw", lambda self, *rest: count.append(rest[1]) or draw(self, *rest))
+    monkeypatch.setattr(Painter, "draw", lambda self, *rest: count.extend(rest[1]) or draw(self, *rest))
     return count
 
 
@@ -104,6 +105,22 @@ def test_only_what_is_read_is_drawn(env, drawn):
     assert len(drawn) == 2
     env.observe()
     assert len(drawn) == 4
+
+
+def test_cameras_drawn_at_the_same_time_give_the_same_pictures(env):
+    settings = dataclasses.replace(env.settings, drawing_threads=2)
+    other = env.suite.make_env(settings, 4)
+    try:
+        for task in (4, 1):  # models change, contexts stay
+            for one in (env, other):
+                one.start(task, init_state=2, seed=3)
+            for action in actions(3, seed=task):
+                for one in (env, other):
+                    one.advance(action)
+                seen, beside = env.observe(), other.observe()
+                assert all(np.array_equal(seen[key], beside[key]) for key in seen)
+    finally:
+        other.close()
 
 
 def test_chunks_equal_single_steps(env):

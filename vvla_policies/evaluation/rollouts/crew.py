@@ -106,10 +106,10 @@ class LocalCrew:
                 self._host.card, request.suites, request.tasks, request.episodes, request.seed,
                 request.protocol, request.assets, request.shard, request.phrases, request.backend,
             )  # fmt: skip
-            scenes = {name: adapt(scene) for name, scene in prepared.scenes.items()}
+            self.workers = _workers(request, len(prepared.keys))
+            scenes = {name: adapt(_spread(scene, self.workers)) for name, scene in prepared.scenes.items()}
             self._prepared = replace(prepared, scenes=scenes)
             self.brief = Brief(self._host.card, self._prepared.entries(), prepared.keys)
-            self.workers = _workers(request, len(prepared.keys))
         except BaseException:
             self.close()
             raise
@@ -151,6 +151,11 @@ def _workers(request: Request, episodes: int) -> int:
     if request.batch_size is not None and request.batch_size < 1:
         raise VvlaError(f"--batch-size must be 1 or more, got {request.batch_size}")
     return min(_cores() if request.workers is None else request.workers, episodes)
+
+
+def _spread(scene: Scene, workers: int) -> Scene:
+    """The scene, drawn by the cores that so many workers leave idle, too."""
+    return replace(scene, settings=replace(scene.settings, drawing_threads=max(1, _cores() // max(1, workers))))
 
 
 def _cores() -> int:

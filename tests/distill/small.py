@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from vvla_policies.distill.lessons.truths import GRIPPER, Truths
 from vvla_policies.distill.recipe import Recipe, reads
-from vvla_policies.distill.truths import GRIPPER, Truths
 from vvla_policies.student.config import intern_vit, qwen2
 
 TASKS = ("open_the_drawer", "close_the_door")

@@ -15,7 +15,7 @@ from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.demos.verify import verify
-from vvla_policies.distill.truths import project, read_truths
+from vvla_policies.distill.lessons.libero import project, read_truths
 from vvla_policies.evaluation.records.keys import parse_key
 from vvla_policies.evaluation.rollouts.evaluate import Request, evaluate
 

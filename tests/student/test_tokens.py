@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.student.small import layout, tiny_config
-from vvla_policies.distill.questions import vocabulary
+from vvla_policies.distill.lessons.questions import vocabulary
 from vvla_policies.errors import VvlaError
 from vvla_policies.student.tokens import ACTION, IMAGE, PAD, STATE, instruction_tokenizer, load_tokenizer
 

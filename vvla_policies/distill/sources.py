@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.calvin_truths import read_calvin_truths
 from vvla_policies.distill.conversions import (
     PICTURES,
     actions_from_calvin,
@@ -32,7 +31,9 @@ from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
 from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX
-from vvla_policies.distill.truths import Truths, read_truths
+from vvla_policies.distill.lessons import calvin as calvin_lessons
+from vvla_policies.distill.lessons import libero as libero_lessons
+from vvla_policies.distill.lessons.truths import Truths
 from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS
 
@@ -138,7 +139,7 @@ class LiberoFile(Source):
 
     def truths(self, demos: Sequence[str]) -> Truths:
         """See `Source.truths`."""
-        return read_truths(self.path, demos)
+        return libero_lessons.read_truths(self.path, demos)
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,8 @@ class CalvinPhrase(Source):
 
     def truths(self, demos: Sequence[str]) -> Truths:
         """See `Source.truths`."""
-        return read_calvin_truths(self, demos)
+        told = (calvin_lessons.Recorded(self.scene(demo), self.task(demo), *self.states(demo)) for demo in demos)
+        return calvin_lessons.read_truths(told, self.facts.get("assets", {}).get("name", "auto"))
 
     def _numbers(self, demo: str) -> list[int]:
         return [k for segment in self.segments[demo] for k in range(segment.first, segment.last + 1)]

@@ -27,7 +27,7 @@ from vvla_policies.distill.cache import CachedFile, cached
 from vvla_policies.distill.data import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
-from vvla_policies.distill.lessons import Lessons
+from vvla_policies.distill.lessons.dialogs import Lessons
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,

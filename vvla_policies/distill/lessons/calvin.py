@@ -1,4 +1,4 @@
-"""What is where in the pictures of a CALVIN demonstration, from what its frames hold: ground for questions.
+"""What is where in the pictures of a CALVIN demonstration, from what its frames hold.
 
 Each frame's `robot_obs` and `scene_obs` are set in the world of its scene, and one physics step finds the contacts.
 Nothing is drawn.
@@ -6,18 +6,17 @@ Nothing is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.truths import GRIPPER, REGION, Truths, on_picture
+from vvla_policies.distill.lessons.truths import GRIPPER, REGION, Truths, on_picture
 from vvla_policies.observation import CAMERAS
 
 if TYPE_CHECKING:
-    from vvla_policies.distill.sources import CalvinPhrase
     from vvla_policies.envs.calvin.world import Look, World
 
 Views = list[tuple[NDArray[np.float64], float]]
@@ -51,33 +50,47 @@ MOVED = {
 """Task to the fixture that it moves; the others move a block."""
 
 
-def read_calvin_truths(source: CalvinPhrase, demos: Sequence[str]) -> Truths:
+class Recorded(NamedTuple):
+    """A demonstration of N frames.
+
+    Attributes:
+        scene: "A" to "D".
+        task: its name in CALVIN's files.
+        robot: (N, 15), CALVIN's `robot_obs`.
+        things: (N, 24), CALVIN's `scene_obs`.
+    """
+
+    scene: str
+    task: str
+    robot: NDArray[np.float64]
+    things: NDArray[np.float64]
+
+
+def read_truths(demos: Iterable[Recorded], assets: str) -> Truths:
     """Looks into every frame of some demonstrations, one after the other.
 
     Where a task begins is where the thing is that it moves; where it ends, where the tool is in the last frame.
 
     Args:
-        source: demonstrations of one phrase.
-        demos: names of some of them.
+        demos: the demonstrations.
+        assets: that they were made with: "official", "primitive" or "auto".
 
     Raises:
-        RecordError: a frame cannot be read, or its scene is not known.
-        AssetsError: the assets that they were made with are not here.
+        AssetsError: those are not here.
     """
-    from vvla_policies.envs.calvin import assets
+    from vvla_policies.envs.calvin.assets import find
     from vvla_policies.envs.calvin.scenes import SCENES
     from vvla_policies.envs.calvin.world import World
 
-    wanted = assets.find(source.facts.get("assets", {}).get("name", "auto"))
+    path = find(assets).path
     looks: list[_Demonstration] = []
     with ExitStack() as stack:
         worlds: dict[str, World] = {}
         for demo in demos:
-            scene = source.scene(demo)
-            if scene not in worlds:
-                worlds[scene] = World(SCENES[scene], wanted.path)
-                stack.callback(worlds[scene].close)
-            looks.append(_Demonstration(worlds[scene], source.task(demo), *source.states(demo)))
+            if demo.scene not in worlds:
+                worlds[demo.scene] = World(SCENES[demo.scene], path)
+                stack.callback(worlds[demo.scene].close)
+            looks.append(_Demonstration(worlds[demo.scene], demo))
     return Truths(
         things=THINGS,
         categories=CATEGORIES,
@@ -92,23 +105,17 @@ def read_calvin_truths(source: CalvinPhrase, demos: Sequence[str]) -> Truths:
 
 
 class _Demonstration:
-    """What is seen in the frames of one.
+    """What is seen in the frames of one, in the world of its scene."""
 
-    Args:
-        world: of its scene.
-        task: its name in CALVIN's files.
-        robot: (N, 15), CALVIN's `robot_obs`.
-        scene: (N, 24), CALVIN's `scene_obs`.
-    """
-
-    def __init__(self, world: World, task: str, robot: NDArray[np.float64], scene: NDArray[np.float64]) -> None:
-        self._task = task
-        self._places = np.empty((len(robot), len(THINGS), 3))
+    def __init__(self, world: World, demo: Recorded) -> None:
+        self._task = demo.task
+        frames = len(demo.robot)
+        self._places = np.empty((frames, len(THINGS), 3))
         self._views: list[Views] = []
-        self.held = np.full(len(robot), -1, dtype=np.int64)
-        self.under = np.full((len(robot), len(THINGS)), -1, dtype=np.int64)
-        self.openness = np.empty((len(robot), len(JOINTS)))
-        for k, (robot_obs, scene_obs) in enumerate(zip(robot, scene, strict=True)):
+        self.held = np.full(frames, -1, dtype=np.int64)
+        self.under = np.full((frames, len(THINGS)), -1, dtype=np.int64)
+        self.openness = np.empty((frames, len(JOINTS)))
+        for k, (robot_obs, scene_obs) in enumerate(zip(demo.robot, demo.things, strict=True)):
             world.reset(robot_obs, scene_obs)
             self._add(k, world, grips=robot_obs[-1] < 0 and robot_obs[6] > GRIPS)
 

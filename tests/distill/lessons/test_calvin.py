@@ -15,11 +15,11 @@ from vvla_policies.envs.calvin.scenes import SCENES, SLIDER
 from tests.distill.calvin_small import make_folder
 from tests.distill.small import student_recipe
 from vvla_policies.distill import pipeline
-from vvla_policies.distill.calvin_truths import THINGS, moved_by, read_calvin_truths
 from vvla_policies.distill.demos.calvin.layout import Segment, scene_of
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.questions import Examiner
+from vvla_policies.distill.lessons.calvin import THINGS, moved_by
+from vvla_policies.distill.lessons.questions import Examiner
 from vvla_policies.distill.recipe import load_recipe, recipe_names
 from vvla_policies.distill.sources import CalvinPhrase, sources
 from vvla_policies.distill.train import TrainRequest, train
@@ -61,7 +61,7 @@ class Made(CalvinPhrase):
 @pytest.fixture(scope="module")
 def made():
     source = Made(None, "push the red block right", {}, {"assets": {"name": "primitive"}})  # type: ignore[arg-type]
-    return read_calvin_truths(source, ["push_red_block_right", "turn_on_led"])
+    return source.truths(["push_red_block_right", "turn_on_led"])
 
 
 def answers(truths, frame):
@@ -107,7 +107,7 @@ def test_every_task_moves_a_fixture_or_a_block():
 
 def test_where_no_block_is_named_the_one_that_gets_farthest_is_meant():
     source = Made(None, "stack the blocks", {}, {"assets": {"name": "primitive"}})  # type: ignore[arg-type]
-    truths = read_calvin_truths(source, ["stack_block"])
+    truths = source.truths(["stack_block"])
     assert np.array_equal(truths.points[:, THINGS.index("begin")], truths.points[:, PINK], equal_nan=True)
 
 
@@ -118,7 +118,7 @@ def test_points_are_where_colours_are_in_the_pictures():
     from vvla_policies.envs.calvin.world import World
 
     source = Made(None, "x", {}, {"assets": {"name": "primitive"}})  # type: ignore[arg-type]
-    truths = read_calvin_truths(source, ["turn_on_led"])
+    truths = source.truths(["turn_on_led"])
     world = World(SCENES["D"], assets.find("primitive").path)
     world.reset(*(rows[0] for rows in source.states("")))
     picture = draw(world, "image", (200, 200)).astype(int)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.truths import REGION, Truths
+from vvla_policies.distill.lessons.truths import REGION, Truths
 
 PLACES = 64
 NOWHERE, NOTHING, YES, NO = "nowhere", "nothing", "yes", "no"

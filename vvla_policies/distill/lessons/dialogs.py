@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vvla_policies.distill.batches import Batch, CachedWindows
 from vvla_policies.distill.cache import CachedFile, make_whole
-from vvla_policies.distill.questions import Examiner
-from vvla_policies.distill.truths import Truths
+from vvla_policies.distill.lessons.questions import Examiner
+from vvla_policies.distill.lessons.truths import Truths
 from vvla_policies.student.tokens import PAD, ChatLayout
 
 TRUTHS = "truths.npz"

@@ -12,9 +12,9 @@ from vvla_policies.distill.batches import CachedWindows, Reading
 from vvla_policies.distill.cache import cached
 from vvla_policies.distill.data import Windows
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.lessons import Lessons
+from vvla_policies.distill.lessons.dialogs import Lessons
+from vvla_policies.distill.lessons.questions import NOTHING, NOWHERE, PLACES, Examiner, Question
 from vvla_policies.distill.objectives import PretrainObjective
-from vvla_policies.distill.questions import NOTHING, NOWHERE, PLACES, Examiner, Question
 from vvla_policies.inputs import Inputs
 from vvla_policies.student.config import get_preset
 from vvla_policies.student.stages import set_stage

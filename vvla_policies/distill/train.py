@@ -369,7 +369,7 @@ def _facts(
             "instructions": data.instructions,
             "demonstrations": data.demos,
             "frames": frames,
-            "files": [file.source.name for file in files],
+            "files": sorted({file.source.name for file in files}),
             "machine": {
                 "platform": platform.platform(),
                 "cpus": os.cpu_count(),

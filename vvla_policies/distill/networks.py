@@ -273,10 +273,10 @@ def _compile_blocks(network: nn.Module) -> None:
     Raises:
         VvlaError: there is no C++ compiler, which PyTorch needs on a CPU.
     """
-    compiler = os.environ.get("CXX", "c++")
-    if not torch.cuda.is_available() and not shutil.which(compiler):
+    compiler, on_cpu = os.environ.get("CXX", "c++"), not torch.cuda.is_available()
+    if on_cpu and not shutil.which(compiler):
         raise VvlaError(f"compile: no C++ compiler '{compiler}' here; apt-get install g++, or --set compile=false")
-    if isinstance(network, Student):  # attention written out is fused with what surrounds it
+    if on_cpu and isinstance(network, Student):  # attention written out is fused with what surrounds it
         for part in (network.vision, network.language):
             part.set_attn_implementation("eager")
     for stack in network.modules():

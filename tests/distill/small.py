@@ -40,7 +40,9 @@ BRIEF: dict[str, Any] = {
 }
 
 
-def make_demos(folder: Path, size: int = 28, demos: int = 3, frames: int = 9, tasks: tuple[str, ...] = TASKS) -> Path:
+def make_demos(
+    folder: Path, size: int = 28, demos: int = 3, frames: int = 9, tasks: tuple[str, ...] = TASKS, every: int = 1
+) -> Path:
     """Files in LIBERO's layout; what is seen, felt and done depends on the frame and on the task."""
     import h5py
 
@@ -60,10 +62,13 @@ def make_demos(folder: Path, size: int = 28, demos: int = 3, frames: int = 9, ta
                 for name in ("agentview_rgb", "eye_in_hand_rgb"):
                     pictures = rng.integers(0, 60, (count, size, size, 3), dtype=np.uint8)
                     pictures[:, size // 2 :, :, number] += (100 + 60 * phase).astype(np.uint8)[:, None, None]
+                    pictures[np.arange(count) % every > 0] = 0
                     group[f"obs/{name}"] = pictures
                 for name, width in (("ee_pos", 3), ("ee_ori", 3), ("gripper_states", 2), ("joint_states", 7)):
                     group[f"obs/{name}"] = np.tile(phase[:, None], (1, width)) * 0.5
                 group["disturbed"] = (np.arange(count) == 4).astype(np.uint8)
+                if every > 1:
+                    group["drawn"] = (np.arange(count) % every == 0).astype(np.uint8)
                 group.attrs["num_samples"] = count
     return folder
 

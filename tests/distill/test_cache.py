@@ -58,6 +58,40 @@ def test_batches_equal_items(files, tmp_path, inputs, spacing):
             assert not valid or np.array_equal(batch["pictures_ahead"][n, h], later)
 
 
+@pytest.mark.parametrize(("spacing", "ahead"), [(3, 6), (6, 3), (3, 4)])
+def test_items_of_thinned_files_are_those_of_whole_ones(tmp_path, spacing, ahead):
+    """About drawn frames only; a picture ahead that was not drawn is invalid."""
+    windows, reading = Windows(2, 4, stride=1), [Reading(Inputs(16), "", (0, 0), ahead)]
+    whole, thin = (
+        CachedWindows(
+            cached(find_files(make_demos(tmp_path / name, **more)), tmp_path / "cache"), windows, reading, spacing
+        )
+        for name, more in (("whole", {}), ("thin", {"every": 3}))
+    )
+    places = [whole.place(n)[1:] for n in range(len(whole))]
+    assert 1 < len(thin) < len(whole)
+    assert thin.states().shape == whole.states().shape
+    for n in range(len(thin)):
+        path, demo, frame = thin.place(n)
+        assert frame % 3 == 0
+        same = next(
+            k for k, place in enumerate(places) if place == (demo, frame) and whole.place(k)[0][-12:] == path[-12:]
+        )
+        one, other = whole[same], thin[n]
+        assert set(one) == set(other)
+        for name in set(one) - {"index", "pictures_ahead", "ahead_valid"}:
+            assert np.array_equal(one[name], other[name]), name
+        valid = other["ahead_valid"]
+        assert np.array_equal(valid, one["ahead_valid"] if ahead % 3 == 0 else np.zeros_like(valid))
+        assert np.array_equal(one["pictures_ahead"][valid], other["pictures_ahead"][valid])
+
+
+def test_thinned_files_and_a_spacing_that_does_not_fit(tmp_path):
+    files = cached(find_files(make_demos(tmp_path / "demos", every=3)), tmp_path / "cache")
+    data = CachedWindows(files, Windows(3, 1), [Reading(Inputs(16))], spacing=4)
+    assert {data.place(n)[2] for n in range(len(data))} <= {0, 3, 12, 24}, "frames 4 and 8 before, or the first"
+
+
 def test_waypoints_are_where_the_gripper_next_moves(files, tmp_path):
     opened = cached(files, tmp_path / "cache")
     data = CachedWindows(opened, Windows(2, 1), [Reading(Inputs(16))])

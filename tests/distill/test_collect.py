@@ -18,7 +18,7 @@ from vvla_policies.cli.main import app
 from vvla_policies.distill.data import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
-from vvla_policies.distill.demos.inspection import find_files
+from vvla_policies.distill.demos.inspection import contact_sheet, find_files
 from vvla_policies.distill.demos.libero import files
 from vvla_policies.distill.demos.libero.inspection import contents
 from vvla_policies.distill.demos.summary import summary
@@ -122,6 +122,27 @@ def test_contents_of_a_file(tmp_path):
     item = DemoDataset([path], Windows(history=2, future=3))[1]
     assert item["image"][0, 0, 0, 0] > 0
     assert item["instruction"] == "reach goal 0"
+
+
+def test_pictures_of_every_third_step_are_those_of_all_steps(tmp_path):
+    collect(request(tmp_path / "all", tasks=(0,), size=20))
+    collect(request(tmp_path / "some", tasks=(0,), size=20, every=3))
+    (whole,), (thin,) = find_files(tmp_path / "all"), find_files(tmp_path / "some")
+    with h5py.File(whole) as one, h5py.File(thin) as other:
+        assert list(one["data"]) == list(other["data"])
+        for name in one["data"]:
+            full, part = one["data"][name], other["data"][name]
+            drawn = np.arange(len(full["actions"])) % 3 == 0
+            assert np.array_equal(part["drawn"], drawn)
+            assert "drawn" not in full
+            assert np.array_equal(full["actions"], part["actions"])
+            for picture in ("obs/agentview_rgb", "obs/eye_in_hand_rgb"):
+                assert np.array_equal(part[picture][()][drawn], full[picture][()][drawn])
+                assert not part[picture][()][~drawn].any()
+    assert all(seen.success and seen.same for seen in verify(thin))
+    assert contact_sheet(thin).size == contact_sheet(whole).size
+    with pytest.raises(VvlaError, match="--every"):
+        DemoDataset([thin])
 
 
 def test_demonstrations_succeed_again_through_the_same_states(tmp_path):

@@ -91,9 +91,13 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self._demos = self._index(demos)
         if not len(self._demos):
             raise RecordError(f"no demonstration to read in {len(self._files)} files")
-        starts = -(-(self._demos[:, 1] - self._lag) // windows.stride)
-        self._ends = np.cumsum(starts)
         numbers = [file.numbers() for file in files]
+        self._drawn = np.concatenate([one["drawn"] for one in numbers])
+        pictures = np.cumsum([0, *self._drawn])  # before each frame
+        self._picture, self._first_picture = pictures[1:] - 1, pictures[self._first[:-1]]
+        self._ends, self._frames = self._items()
+        if not len(self):
+            raise RecordError(f"no frame has pictures of all that is read {spacing} steps apart before it")
         self._actions = np.concatenate([one["actions"] for one in numbers])
         self._disturbed = np.concatenate([one["disturbed"] for one in numbers])
         self._hand = np.concatenate([one["eef_pos"] for one in numbers]).astype(np.float32)
@@ -216,10 +220,18 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
                 at += length
         return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
+    def _items(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many items there are up to each demonstration's end, and the frame in it that each item is about."""
+        back = self.spacing * np.arange(self.windows.history)
+        frames = []
+        for start, length, _ in self._demos:
+            about = np.arange(0, length - self._lag, self.windows.stride)
+            frames.append(about[self._drawn[start + np.maximum(about[:, None] - back, 0)].all(axis=1)])
+        return np.cumsum([len(one) for one in frames]), np.concatenate(frames)
+
     def _frame(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The frame in its demonstration that each item is about."""
-        before = np.concatenate([[0], self._ends])[np.searchsorted(self._ends, index, side="right")]
-        frames: NDArray[np.int64] = (index - before) * self.windows.stride
+        frames: NDArray[np.int64] = self._frames[index]
         return frames
 
     def _read(
@@ -239,18 +251,23 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         if reading.ahead:
             later = frames + reading.ahead
             found["pictures_ahead"] = self._gather(reading, start + np.clip(later, 0, length - 1))
-            found["ahead_valid"] = (frames >= 0) & (later < length)
+            found["ahead_valid"] = (frames >= 0) & (later < length) & self._drawn[start + np.clip(later, 0, length - 1)]
         return {reading.name + key: value for key, value in found.items()}
 
     def _gather(self, reading: Reading, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Pictures of frames (B, S), counted through all files: (B, S, 2, edge, edge, 3)."""
+        """Pictures of frames (B, S), counted through all files, or the last before them that were drawn.
+
+        Returns:
+            (B, S, 2, edge, edge, 3).
+        """
         edge = reading.inputs.size
         flat = frames.ravel()
         out = np.empty((len(flat), 2, edge, edge, 3), dtype=np.uint8)
         owners = np.searchsorted(self._first, flat, side="right") - 1
         for owner in np.unique(owners):
             rows = np.flatnonzero(owners == owner)
-            stored = self._pictures[reading.name][owner][flat[rows] - self._first[owner]]
+            at = self._picture[flat[rows]] - self._first_picture[owner]
+            stored = self._pictures[reading.name][owner][at]
             out[rows] = stored if stored.shape[2] == edge else _enlarged(stored, edge)
         return out.reshape(*frames.shape, 2, edge, edge, 3)
 

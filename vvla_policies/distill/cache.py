@@ -5,7 +5,9 @@ it is done once, into a folder for each source of demonstrations (a LIBERO file,
 
     <cache>/<task>-<key>/index.json          names, lengths, instruction
                          numbers.npz         proprioception and actions, in this package's conventions
-                         pictures-64.npy     uint8 (N, 2, 64, 64, 3), third-person first; one file for each view
+                         pictures-64.npy     uint8 (D, 2, 64, 64, 3), third-person first; one file for each view
+
+Of N steps, D have pictures: all, unless they were made by `vvla demos --every`.
 
 The key stands for the files' names, sizes and times of change. Folders and files are moved into place when they are
 whole.
@@ -61,7 +63,7 @@ class CachedFile:
         return self.origin.path
 
     def numbers(self) -> dict[str, NDArray[Any]]:
-        """The state keys of an `Observation`, "actions" (N, 7) and "disturbed" (N,), all demonstrations in a row."""
+        """As `Source.numbers`, all demonstrations in a row."""
         with np.load(self.folder / NUMBERS) as stored:
             return {name: stored[name] for name in stored.files}
 
@@ -81,7 +83,7 @@ class CachedFile:
         return min(self.size, inputs.size) if self.size else inputs.size
 
     def pictures(self, inputs: Inputs) -> NDArray[np.uint8]:
-        """Both cameras' pictures, memory-mapped: uint8 (N, 2, edge, edge, 3), with the edge of `stored_size`."""
+        """The pictures of steps that have some, memory-mapped: uint8 (D, 2, edge, edge, 3), see `stored_size`."""
         view = Inputs(size=self.stored_size(inputs), raw=inputs.raw)
         path = self.folder / f"pictures-{view.size}{'-raw' if view.raw else ''}.npy"
         if not path.exists():
@@ -90,15 +92,16 @@ class CachedFile:
         return mapped
 
     def _draw(self, path: Path, view: Inputs) -> None:
-        shape = (sum(self.lengths), 2, view.size, view.size, 3)
+        drawn = np.split(self.numbers()["drawn"], np.cumsum(self.lengths)[:-1])
+        shape = (sum(int(one.sum()) for one in drawn), 2, view.size, view.size, 3)
         target = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
         first = 0
-        for name, length in zip(self.demos, self.lengths, strict=True):
+        for name, there in zip(self.demos, map(np.flatnonzero, drawn), strict=True):
             for number, camera in enumerate(CAMERAS):
                 frames = self.origin.pictures(name, camera)
-                for k in range(length):
-                    target[first + k, number] = picture(frames[k], view)
-            first += length
+                for k, step in enumerate(there):
+                    target[first + k, number] = picture(frames[step], view)
+            first += len(there)
         target.flush()
 
 

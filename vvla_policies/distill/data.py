@@ -30,7 +30,7 @@ from vvla_policies.distill.conversions import (
 )
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
-from vvla_policies.distill.demos.libero.layout import h5py_module
+from vvla_policies.distill.demos.libero.layout import drawn_steps, h5py_module
 from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS
 
@@ -189,6 +189,8 @@ class DemoDataset:
             names = demo_names(data)
             for name in names if chosen is None else [n for k, n in enumerate(names) if k in chosen]:
                 frames = data[name]["actions"].shape[0] - self.windows.lag
+                if not drawn_steps(data[name]).all():
+                    raise RecordError(f"{path} has pictures of some steps only (--every): read it by `CachedWindows`")
                 if frames > 0:
                     self._demos.append(_Demo(number, name, frames))
 

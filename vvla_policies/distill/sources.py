@@ -30,7 +30,7 @@ from vvla_policies.distill.demos.calvin.files import demonstrations
 from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_annotations, scene_of
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
-from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX
+from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX, drawn_steps
 from vvla_policies.distill.lessons import calvin as calvin_lessons
 from vvla_policies.distill.lessons import libero as libero_lessons
 from vvla_policies.distill.lessons.truths import Truths
@@ -38,7 +38,7 @@ from vvla_policies.errors import RecordError
 from vvla_policies.observation import CAMERAS
 
 Arrays = dict[str, NDArray[Any]]
-FORMAT = 1
+FORMAT = 2
 _LOW = ("ee_pos", "ee_ori", "gripper_states", "joint_states")
 
 
@@ -82,7 +82,7 @@ class Source(ABC):
 
     @abstractmethod
     def numbers(self, demo: str) -> Arrays:
-        """The state keys of an `Observation`, "actions" (N, 7), gripper +1 open, and "disturbed" (N,)."""
+        """The state keys of an `Observation`, "actions" (N, 7), gripper +1 open, "disturbed" and "drawn" (N,)."""
 
     @abstractmethod
     def truths(self, demos: Sequence[str]) -> Truths:
@@ -95,7 +95,7 @@ class Source(ABC):
 
     @abstractmethod
     def pictures(self, demo: str, camera: str) -> NDArray[np.uint8]:
-        """A camera's pictures, upright: uint8 (N, H, W, 3)."""
+        """A camera's pictures, upright: uint8 (N, H, W, 3), of all steps."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ class LiberoFile(Source):
             actions = actions_from_file(group["actions"][()])
             states = states_from_file({name: group["obs"][name][()] for name in _LOW}, gripper_commands(actions))
             disturbed = group["disturbed"][()] != 0 if "disturbed" in group else np.zeros(len(actions), dtype=bool)
-        return {**states, "actions": actions, "disturbed": disturbed}
+            drawn = drawn_steps(group)
+        return {**states, "actions": actions, "disturbed": disturbed, "drawn": drawn}
 
     def pictures(self, demo: str, camera: str) -> NDArray[np.uint8]:
         """See `Source.pictures`."""
@@ -192,6 +193,7 @@ class CalvinPhrase(Source):
             **states_from_robot_obs(np.stack([robot_obs for robot_obs, _ in read])),
             "actions": actions_from_calvin(np.stack([actions for _, actions in read])),
             "disturbed": np.array([k in pushed for k in numbers]),
+            "drawn": np.ones(len(numbers), dtype=bool),
         }
 
     def pictures(self, demo: str, camera: str) -> NDArray[np.uint8]:

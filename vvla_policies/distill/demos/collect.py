@@ -45,6 +45,7 @@ class DemoRequest:
         novice: name of another policy that acts for parts of each episode; "" for none. See `handover`.
         novice_options: handed to it.
         size: height and width of the pictures, px; None for 128, in CALVIN for the benchmark's own.
+        every: draw the first and then every so many steps' pictures; LIBERO's suites only. See `layout`.
         assets: "official", "primitive" or "auto".
         protocol: "fresh" begins in new draws from the task's placement regions. Another protocol begins in the
             recorded initial states, which are those of the evaluation.
@@ -65,6 +66,7 @@ class DemoRequest:
     novice: str = ""
     novice_options: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
+    every: int = 1
     assets: str = "auto"
     protocol: str = FRESH
     seed: int = 0
@@ -103,13 +105,19 @@ def collect(request: DemoRequest, reporter: Reporter = SILENT) -> Run:
         The run of all attempts; the demonstrations are at `task_path`.
 
     Raises:
-        VvlaError: as `evaluate`.
+        VvlaError: as `evaluate`; settings do not go together.
     """
-    if request.noise < 0 or request.per_task < 1:
-        raise VvlaError(f"--noise must be 0 or more, --per-task at least 1; got {request.noise}, {request.per_task}")
+    if request.noise < 0 or min(request.per_task, request.every) < 1:
+        raise VvlaError(
+            f"--noise must be 0 or more, --per-task and --every at least 1; got {request.noise}, {request.per_task}, "
+            f"{request.every}"
+        )
     if request.noise and request.novice:
         raise VvlaError("--noise and --novice exclude each other: make two folders, and train on both")
     shelves = request.shelves
+    whole = [name for name, (_, shelf) in shelves.items() if not shelf.recorder.can_skip]
+    if whole and request.every > 1:
+        raise VvlaError(f"--every is for LIBERO's suites: the layout of {whole[0]} has pictures of every step")
 
     def assemble(group: Group) -> None:
         shelves[group[0]][1].assemble(group[1])
@@ -172,11 +180,12 @@ def _recorded(request: DemoRequest, scene: Scene) -> Scene:
         "version": __version__,
         "policy": {"name": request.policy, "options": dict(request.policy_options)},
         "noise": request.noise,
+        **({"every": request.every} if request.every > 1 else {}),
         **({"novice": {"name": request.novice, "options": dict(request.novice_options)}} if request.novice else {}),
         "address": scene.address,
         **describe(settings),
     }
-    recording = Recording(shelf.recorder, request.out / EPISODES, _marks(request), facts)
+    recording = Recording(shelf.recorder, request.out / EPISODES, _marks(request), facts, request.every)
     return replace(scene, settings=settings, witness=recording)
 
 

@@ -13,6 +13,7 @@ from vvla_policies.baselines.isolated import SERVERS, foreign_environment, inter
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
+from vvla_policies.distill.demos.libero.layout import drawn_steps
 from vvla_policies.errors import RecordError
 
 
@@ -58,6 +59,8 @@ def export_lerobot(
 def _entry(file: Path, per_file: int | None) -> dict[str, Any]:
     with opened(file) as demos:
         names = demo_names(demos["data"])[:per_file]
+        if not all(drawn_steps(demos["data"][name]).all() for name in names):
+            raise RecordError(f"{file} has pictures of some steps only (--every); LeRobot's layout needs all")
         return {"path": str(file.resolve()), "demos": names, "instruction": instruction(file, demos["data"].attrs)}
 
 

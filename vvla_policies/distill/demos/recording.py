@@ -34,12 +34,14 @@ class Recording:
         folder: where the run's records are.
         marks: which steps are not the expert's own, bool (steps,), from the policy's seed and all actions (steps, 7).
         facts: how the demonstrations are made.
+        every: pictures are drawn of the first and then every so many steps.
     """
 
     recorder: type[Recorder]
     folder: Path
     marks: Marks
     facts: Mapping[str, Any]
+    every: int = 1
 
     def __call__(self, env: ManipulationEnv) -> Recorder:
         """The recorder.
@@ -60,6 +62,7 @@ class Recorder(ABC):
     Attributes:
         benchmark: whose environments it watches.
         looks_into: the attribute of theirs that it reads.
+        can_skip: its layout can leave pictures out (`Recording.every`).
         blank: makes an empty tape; its `actions` has an entry for each step that is kept.
 
     Raises:
@@ -68,6 +71,7 @@ class Recorder(ABC):
 
     benchmark: ClassVar[str]
     looks_into: ClassVar[str]
+    can_skip: ClassVar[bool] = False
     blank: ClassVar[type]
     _env: Any
     _key: EpisodeKey

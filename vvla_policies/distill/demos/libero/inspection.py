@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vvla_policies.distill.conversions import PICTURES, flipped
 from vvla_policies.distill.demos.findings import Contents
 from vvla_policies.distill.demos.libero.files import opened
-from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX
+from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX, drawn_steps
 from vvla_policies.errors import RecordError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def sheet_rows(path: Path, columns: int) -> list[tuple[list[NDArray[np.uint8]], 
         data, rows = file["data"], []
         told = instruction(path, data.attrs)
         for name in demo_names(data)[:SHEET_ROWS]:
-            count = data[name]["actions"].shape[0]
-            at = np.linspace(0, count - 1, columns).round().astype(int)
+            count, there = data[name]["actions"].shape[0], np.flatnonzero(drawn_steps(data[name]))
+            at = there[np.linspace(0, len(there) - 1, columns).round().astype(int)]
             shown = [flipped(data[name]["obs"][PICTURES["image"]][k]) for k in at]
             shown.append(flipped(data[name]["obs"][PICTURES["wrist_image"]][at[columns // 2]]))
             rows.append((shown, captions.Caption(told, f"{path.parent.name}/{name}, {count} steps", "")))

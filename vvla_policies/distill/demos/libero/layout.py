@@ -9,6 +9,7 @@
 | `robot_states` | (N, 9) float64 | fingers, position, quaternion (xyzw) after each action |
 | `rewards`, `dones` | (N,) uint8 | 1 at the last step |
 | `disturbed` (ours) | (N,) uint8 | 1 where the action is not the expert's own (`--noise`, `--novice`) |
+| `drawn` (ours) | (N,) uint8 | with `--every` only: 0 where no picture was drawn; it is black |
 | attributes | | `num_samples`, `init_state`, `model_file`; ours: `vvla_episode`, the episode's key |
 
 Attributes of `data`: those of LIBERO's files (`env_name`, `problem_info`, `bddl_file_name`, `bddl_file_content`,
@@ -52,6 +53,7 @@ class Demo:
         states: float64 (N, 1 + nq + nv), before each action.
         read: proprioception after each action, see `conversions.states_to_file`.
         pictures: camera to uint8 (N, H, W, 3), upright, after each action.
+        drawn: bool (N,), False where a picture was left out.
         disturbed: bool (N,).
         model: the compiled model, XML.
     """
@@ -61,6 +63,7 @@ class Demo:
     states: NDArray[np.float64]
     read: Mapping[str, NDArray[np.float64]]
     pictures: Mapping[str, NDArray[np.uint8]]
+    drawn: NDArray[np.bool_]
     disturbed: NDArray[np.bool_]
     model: str
 
@@ -97,10 +100,17 @@ def write_demo(group: Any, demo: Demo) -> None:
     group["rewards"] = last
     group["dones"] = last
     group["disturbed"] = demo.disturbed.astype(np.uint8)
+    if not demo.drawn.all():
+        group["drawn"] = demo.drawn.astype(np.uint8)
     group.attrs["num_samples"] = count
     group.attrs["init_state"] = demo.states[0]
     group.attrs["model_file"] = demo.model
     group.attrs[EPISODE] = demo.episode
+
+
+def drawn_steps(group: Any) -> NDArray[np.bool_]:
+    """Which steps of a demonstration's group have pictures: bool (N,)."""
+    return group["drawn"][()] != 0 if "drawn" in group else np.ones(len(group["actions"]), dtype=bool)
 
 
 def count_up(data: Any) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Tape:
-    """What was seen of an episode, see `Demo`; pictures are drawn from the snapshots."""
+    """What was seen of an episode, see `Demo`; pictures are drawn from the snapshots, None for those left out."""
 
     actions: list[NDArray[np.float64]] = field(default_factory=list)
     states: list[NDArray[np.float64]] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Tape:
 class LiberoRecorder(Recorder):
     """The recorder of LIBERO's environments."""
 
-    benchmark, looks_into, blank = "LIBERO", "simulator", _Tape
+    benchmark, looks_into, can_skip, blank = "LIBERO", "simulator", True, _Tape
     _env: LiberoEnv
     _tape: _Tape
 
@@ -52,7 +52,8 @@ class LiberoRecorder(Recorder):
         tape.actions.append(action.copy())
         tape.states.append(simulator.state())
         tape.read.append(simulator.proprioception())
-        tape.snapshots.append(simulator.snapshot())
+        drawn = len(tape.snapshots) % self._recording.every == 0
+        tape.snapshots.append(simulator.snapshot() if drawn else None)
 
     def _write(self) -> None:
         facts = {**self._recording.facts, "suite": self._key.suite, "task_index": self._key.task}
@@ -61,13 +62,22 @@ class LiberoRecorder(Recorder):
     def _demo(self) -> Demo:
         tape, count = self._tape, len(self._tape.actions)
         actions = np.stack(tape.actions)
-        drawn = [self._env.draw(CAMERAS, snapshot) for snapshot in tape.snapshots]
+        drawn = np.array([snapshot is not None for snapshot in tape.snapshots])
+        frames = [self._env.draw(CAMERAS, snapshot) for snapshot in tape.snapshots if snapshot is not None]
         return Demo(
             episode=str(self._key),
             actions=actions,
             states=np.stack(tape.states[:count]),
             read={name: np.stack([read[name] for read in tape.read]) for name in tape.read[0]},
-            pictures={camera: np.stack([pictures[camera] for pictures in drawn]) for camera in CAMERAS},
+            pictures={camera: _spread([frame[camera] for frame in frames], drawn) for camera in CAMERAS},
+            drawn=drawn,
             disturbed=self._recording.marks(self._key.stream("policy"), actions),
             model=self._env.simulator.env.sim.xml(),
         )
+
+
+def _spread(frames: list[NDArray[np.uint8]], drawn: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) of all steps, black where none was drawn."""
+    pictures = np.zeros((len(drawn), *frames[0].shape), dtype=np.uint8)
+    pictures[drawn] = frames
+    return pictures

@@ -107,6 +107,24 @@ def axis_angle(quat: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return vector
 
 
+def quaternions(rotations: NDArray[Any]) -> NDArray[np.float64]:
+    """The inverse of `axis_angle`: the sign of the quaternion comes back too, as the angle is not wrapped.
+
+    Args:
+        rotations: (..., 3), rad, of length 0 to 2 pi.
+
+    Returns:
+        (..., 4), xyzw, unit length.
+
+    >>> quaternions(np.array([0.0, 0.0, np.pi])).round(6).tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
+    vectors = np.asarray(rotations, dtype=np.float64)
+    angles = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scale = np.sinc(angles / (2 * np.pi)) / 2  # sin(angle / 2) / angle, also at 0
+    return np.concatenate([vectors * scale, np.cos(angles / 2)], axis=-1)
+
+
 def euler_xyz(quat: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Extrinsic xyz ("static") euler angles of a quaternion, the convention of CALVIN's `robot_obs` and of Seer.
 
@@ -124,6 +142,25 @@ def euler_xyz(quat: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     pitch = np.arcsin(np.clip(2 * (w * y - z * x), -1.0, 1.0))
     yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
     return np.array([roll, pitch, yaw])
+
+
+def euler_quaternions(angles: NDArray[Any]) -> NDArray[np.float64]:
+    """The inverse of `euler_xyz`, up to the sign.
+
+    Args:
+        angles: (..., 3), extrinsic xyz, rad.
+
+    Returns:
+        (..., 4), xyzw, unit length.
+
+    >>> euler_quaternions(np.array([np.pi, 0.0, 0.0])).round(6).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
+    half = np.asarray(angles, dtype=np.float64) / 2
+    (a, b, c), (x, y, z) = np.moveaxis(np.cos(half), -1, 0), np.moveaxis(np.sin(half), -1, 0)
+    return np.stack(
+        [x * b * c - a * y * z, a * y * c + x * b * z, a * b * z - x * y * c, a * b * c + x * y * z], axis=-1
+    )
 
 
 def one_hot_gripper(command: NDArray[np.floating[Any]]) -> Float:

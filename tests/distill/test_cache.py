@@ -8,9 +8,9 @@ import pytest
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import make_demos  # noqa: E402
-from vvla_policies.distill.batches import Batches, CachedWindows, Reading, tensors  # noqa: E402
-from vvla_policies.distill.cache import cached  # noqa: E402
-from vvla_policies.distill.data import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
+from vvla_policies.distill.data.batches import Batches, CachedWindows, Reading, tensors  # noqa: E402
+from vvla_policies.distill.data.cache import cached  # noqa: E402
+from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
 from vvla_policies.errors import RecordError  # noqa: E402
 from vvla_policies.inputs import Inputs, pictures, proprioception  # noqa: E402

@@ -9,17 +9,17 @@ pytest.importorskip("torch")
 pytest.importorskip("h5py")
 from tests.distill.calvin_small import make_folder, rel_actions, robot_obs
 from tests.distill.small import make_demos, teacher_recipe
-from vvla_policies.distill.batches import CachedWindows, Reading
-from vvla_policies.distill.cache import cached
-from vvla_policies.distill.conversions import (
+from vvla_policies.distill.data.batches import CachedWindows, Reading
+from vvla_policies.distill.data.cache import cached
+from vvla_policies.distill.data.dataset import Windows
+from vvla_policies.distill.data.sources import sources
+from vvla_policies.distill.demos.calvin import layout as calvin_layout
+from vvla_policies.distill.demos.conversions import (
     actions_from_calvin,
     euler_quaternions,
     states_from_robot_obs,
 )
-from vvla_policies.distill.data import Windows
-from vvla_policies.distill.demos.calvin import layout as calvin_layout
 from vvla_policies.distill.demos.inspection import contact_sheet, find_files, survey
-from vvla_policies.distill.sources import sources
 from vvla_policies.distill.train import TrainRequest, train
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs

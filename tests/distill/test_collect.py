@@ -15,7 +15,7 @@ from vvla_policies.baselines.replay import ReplayPolicy
 
 from tests import demo_fakes, fakes
 from vvla_policies.cli.main import app
-from vvla_policies.distill.data import DemoDataset, Windows
+from vvla_policies.distill.data.dataset import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
 from vvla_policies.distill.demos.disturbance import Pushes, disturbed_steps
 from vvla_policies.distill.demos.inspection import contact_sheet, find_files

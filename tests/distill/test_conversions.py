@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from vvla_policies.envs.libero.simulator import Sampler  # noqa: F401 - must be importable without a simulator
 
-from vvla_policies.distill import conversions
-from vvla_policies.observation import axis_angle, raw_image, state_vector
+from vvla_policies.distill.demos import conversions
+from vvla_policies.observation import axis_angle, quaternions, raw_image, state_vector
 
 SEEDS = range(20)
 
@@ -19,7 +19,7 @@ def unit_quaternions(rng: np.random.Generator, count: int = 50) -> np.ndarray:
 def test_quaternions_come_back_with_their_sign(seed):
     quats = unit_quaternions(np.random.default_rng(seed))
     turns = np.stack([axis_angle(quat) for quat in quats])
-    assert np.allclose(conversions.quaternions(turns), quats, atol=1e-7)
+    assert np.allclose(quaternions(turns), quats, atol=1e-7)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -27,7 +27,7 @@ def test_rotations_near_nothing_and_near_a_full_turn(seed):
     axis = unit_quaternions(np.random.default_rng(seed), 1)[0, :3]
     axis /= np.linalg.norm(axis)
     for angle in (0.0, 1e-12, 1e-6, np.pi, 2 * np.pi - 1e-6):
-        quat = conversions.quaternions(angle * axis)
+        quat = quaternions(angle * axis)
         assert np.allclose(quat, [*np.sin(angle / 2) * axis, np.cos(angle / 2)], atol=1e-12)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import vvla_policies.envs
 
-from vvla_policies.distill.conversions import STATES, actions_from_file, flipped
-from vvla_policies.distill.data import DemoDataset, Windows
+from vvla_policies.distill.data.dataset import DemoDataset, Windows
 from vvla_policies.distill.demos.collect import DemoRequest, collect
+from vvla_policies.distill.demos.conversions import STATES, actions_from_file, flipped
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.demos.verify import verify
 from vvla_policies.distill.lessons.libero import project, read_truths

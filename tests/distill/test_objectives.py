@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import STUDENT, TEACHER, make_demos, student_recipe  # noqa: E402
-from vvla_policies.distill.batches import CachedWindows, Reading, tensors  # noqa: E402
-from vvla_policies.distill.cache import cached  # noqa: E402
-from vvla_policies.distill.data import DemoDataset, Windows  # noqa: E402
+from vvla_policies.distill.data.batches import CachedWindows, Reading, tensors  # noqa: E402
+from vvla_policies.distill.data.cache import cached  # noqa: E402
+from vvla_policies.distill.data.dataset import DemoDataset, Windows  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
 from vvla_policies.distill.objectives import ActionObjective, AlignObjective, TeacherObjective, teacher_features  # noqa: E402
 from vvla_policies.distill.recipe import Recipe, load_recipe  # noqa: E402

@@ -51,7 +51,7 @@ def request_(tmp_path):
 
 
 def test_from_nothing_to_a_table(request_, monkeypatch):
-    monkeypatch.setattr("vvla_policies.distill.sources.LiberoFile.truths", lambda *_: long_truths())
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: long_truths())
     told = []
     text = distill(request_, told.append)
     for name in pipeline.TEACHING:

@@ -92,7 +92,7 @@ def test_a_network_grows_from_a_checkpoint_of_another_size(room, recipe, init, n
 
 @pytest.mark.parametrize(("stage", "trains"), [*((stage, "") for stage in STAGES), ("align", "scratch")])
 def test_a_stage_trains_its_parameters_and_learns(room, stage, trains, monkeypatch):
-    monkeypatch.setattr("vvla_policies.distill.sources.LiberoFile.truths", lambda *_: long_truths())
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: long_truths())
     given = sources_of(stage, room)
     config = {} if "init" in given else STUDENT
     recipe = student_recipe(

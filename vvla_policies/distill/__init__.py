@@ -1,1 +1,12 @@
-"""Teaching from demonstrations: how they are made (`demos`), read (`data`) and brought into our conventions."""
+"""Teaching from demonstrations: how they are made (`demos`), read (`data`) and asked about (`lessons`), and training.
+
+recipe      what a training is: stage, preset, numbers; the files are in `recipes/`
+networks    the learner of a stage, and what it starts from
+objectives  its losses
+features    a teacher's answers, made once
+rollouts    success rates meanwhile
+trainer     transformers.Trainer with all of this
+train       `vvla train`: one stage from recipe to checkpoint
+pace        how long it takes on this machine
+pipeline    `vvla distill`: all stages, and the table of what they bring
+"""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vvla_policies.distill.batches import CachedWindows, Reading, tensors
+from vvla_policies.distill.data.batches import CachedWindows, Reading, tensors
 from vvla_policies.distill.networks import Learner, weights_of
 from vvla_policies.distill.objectives import teacher_features
 from vvla_policies.errors import RecordError

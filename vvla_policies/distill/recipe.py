@@ -16,7 +16,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from vvla_policies.distill.conversions import Alignment
+from vvla_policies.distill.demos.conversions import Alignment
 from vvla_policies.errors import UnknownNameError, VvlaError
 
 Stage = Literal[

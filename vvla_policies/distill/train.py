@@ -22,9 +22,9 @@ import torch
 from vvla_policies import __version__
 from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill import networks
-from vvla_policies.distill.batches import CachedWindows, Reading
-from vvla_policies.distill.cache import CachedFile, cached
-from vvla_policies.distill.data import Windows
+from vvla_policies.distill.data.batches import CachedWindows, Reading
+from vvla_policies.distill.data.cache import CachedFile, cached
+from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons

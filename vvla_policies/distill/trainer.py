@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
-from vvla_policies.distill.batches import Batches, CachedWindows, tensors
-from vvla_policies.distill.data import SeededOrder
+from vvla_policies.distill.data.batches import Batches, CachedWindows, tensors
+from vvla_policies.distill.data.dataset import SeededOrder
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import VvlaError
 from vvla_policies.huggingface import import_transformers

@@ -18,8 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from vvla_policies.distill.conversions import quaternions
-from vvla_policies.observation import CAMERAS, KEYS, STATE_SHAPES, Image, Observation, robosuite_gripper, rotated_image
+from vvla_policies.observation import (
+    CAMERAS,
+    KEYS,
+    STATE_SHAPES,
+    Image,
+    Observation,
+    quaternions,
+    robosuite_gripper,
+    rotated_image,
+)
 from vvla_policies.policy import ActionChunk
 from vvla_policies.serving.wire import WireError
 

@@ -15,13 +15,13 @@ from vvla_policies.envs.calvin.scenes import SCENES, SLIDER
 from tests.distill.calvin_small import make_folder
 from tests.distill.small import student_recipe
 from vvla_policies.distill import pipeline
+from vvla_policies.distill.data.sources import CalvinPhrase, sources
 from vvla_policies.distill.demos.calvin.layout import Segment, scene_of
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.lessons.calvin import THINGS, moved_by
 from vvla_policies.distill.lessons.questions import Examiner
 from vvla_policies.distill.recipe import load_recipe, recipe_names
-from vvla_policies.distill.sources import CalvinPhrase, sources
 from vvla_policies.distill.train import TrainRequest, train
 from vvla_policies.errors import RecordError
 

@@ -8,9 +8,9 @@ import torch
 
 from tests.distill.small import long_truths, make_demos, truths
 from tests.student.small import layout, tiny_student
-from vvla_policies.distill.batches import CachedWindows, Reading
-from vvla_policies.distill.cache import cached
-from vvla_policies.distill.data import Windows
+from vvla_policies.distill.data.batches import CachedWindows, Reading
+from vvla_policies.distill.data.cache import cached
+from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.lessons.dialogs import Lessons
 from vvla_policies.distill.lessons.questions import NOTHING, NOWHERE, PLACES, Examiner, Question
@@ -71,7 +71,7 @@ def test_a_lesson_asks_for_the_answers_alone() -> None:
 
 def test_lessons_of_a_batch_depend_on_its_items_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
-    monkeypatch.setattr("vvla_policies.distill.sources.LiberoFile.truths", lambda *_: long_truths())
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: long_truths())
     config = get_preset("vita-mini")
     layout = ChatLayout(instruction_tokenizer(), config)
     windows = CachedWindows(files, Windows(), [Reading(Inputs(size=28))])

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.batches import Batch, CachedWindows
-from vvla_policies.distill.cache import CachedFile, make_whole
+from vvla_policies.distill.data.batches import Batch, CachedWindows
+from vvla_policies.distill.data.cache import CachedFile, make_whole
 from vvla_policies.distill.lessons.questions import Examiner
 from vvla_policies.distill.lessons.truths import Truths
 from vvla_policies.student.tokens import PAD, ChatLayout

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import PICTURES, flipped
+from vvla_policies.distill.demos.conversions import PICTURES, flipped
 from vvla_policies.distill.demos.findings import Contents
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX, drawn_steps

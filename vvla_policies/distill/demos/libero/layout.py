@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import PICTURES, actions_to_file, flipped, states_to_file
+from vvla_policies.distill.demos.conversions import PICTURES, actions_to_file, flipped, states_to_file
 from vvla_policies.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vvla_policies.distill.conversions import actions_from_file
+from vvla_policies.distill.demos.conversions import actions_from_file
 from vvla_policies.distill.demos.findings import Verified
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names

@@ -16,7 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import (
+from vvla_policies.distill.demos.calvin import layout as calvin_layout
+from vvla_policies.distill.demos.calvin.files import demonstrations
+from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_annotations, scene_of
+from vvla_policies.distill.demos.conversions import (
     PICTURES,
     actions_from_calvin,
     actions_from_file,
@@ -25,9 +28,6 @@ from vvla_policies.distill.conversions import (
     states_from_file,
     states_from_robot_obs,
 )
-from vvla_policies.distill.demos.calvin import layout as calvin_layout
-from vvla_policies.distill.demos.calvin.files import demonstrations
-from vvla_policies.distill.demos.calvin.layout import Segment, frame_path, read_annotations, scene_of
 from vvla_policies.distill.demos.libero.files import opened
 from vvla_policies.distill.demos.libero.inspection import demo_names, instruction
 from vvla_policies.distill.demos.libero.layout import FACTS, SUFFIX, drawn_steps

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import (
+from vvla_policies.distill.demos.conversions import (
     PICTURES,
     Alignment,
     actions_from_file,

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.observation import axis_angle, robosuite_gripper
+from vvla_policies.observation import axis_angle, euler_quaternions, quaternions, robosuite_gripper
 
 Float = NDArray[np.float32]
 Array = NDArray[Any]
@@ -53,24 +53,6 @@ def actions_from_file(actions: Array) -> Float:
 def actions_to_file(actions: Array) -> NDArray[np.float64]:
     """Actions (..., 7) with robosuite's gripper sign, -1 open."""
     return robosuite_gripper(np.asarray(actions, dtype=np.float64)).astype(np.float64, copy=False)
-
-
-def quaternions(rotations: Array) -> NDArray[np.float64]:
-    """The inverse of `observation.axis_angle`: the sign of the quaternion comes back too, as the angle is not wrapped.
-
-    Args:
-        rotations: (..., 3), rad, of length 0 to 2 pi.
-
-    Returns:
-        (..., 4), xyzw, unit length.
-
-    >>> quaternions(np.array([0.0, 0.0, np.pi])).round(6).tolist()
-    [0.0, 0.0, 1.0, 0.0]
-    """
-    vectors = np.asarray(rotations, dtype=np.float64)
-    angles = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scale = np.sinc(angles / (2 * np.pi)) / 2  # sin(angle / 2) / angle, also at 0
-    return np.concatenate([vectors * scale, np.cos(angles / 2)], axis=-1)
 
 
 def gripper_commands(actions: Array) -> Float:
@@ -164,22 +146,3 @@ def actions_from_calvin(rel_actions: Array) -> Float:
     actions = np.clip(np.asarray(rel_actions, dtype=np.float32), -1.0, 1.0)
     actions[..., 6] = np.where(actions[..., 6] > 0, 1.0, -1.0)
     return actions
-
-
-def euler_quaternions(angles: Array) -> NDArray[np.float64]:
-    """The inverse of `observation.euler_xyz`, up to the sign.
-
-    Args:
-        angles: (..., 3), extrinsic xyz, rad.
-
-    Returns:
-        (..., 4), xyzw, unit length.
-
-    >>> euler_quaternions(np.array([np.pi, 0.0, 0.0])).round(6).tolist()
-    [1.0, 0.0, 0.0, 0.0]
-    """
-    half = np.asarray(angles, dtype=np.float64) / 2
-    (a, b, c), (x, y, z) = np.moveaxis(np.cos(half), -1, 0), np.moveaxis(np.sin(half), -1, 0)
-    return np.stack(
-        [x * b * c - a * y * z, a * y * c + x * b * z, a * b * z - x * y * c, a * b * c + x * y * z], axis=-1
-    )

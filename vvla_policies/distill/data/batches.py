@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vvla_policies.distill.cache import CachedFile
-from vvla_policies.distill.data import Number, SeededOrder, Windows, shifted
+from vvla_policies.distill.data.cache import CachedFile
+from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows, shifted
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 

@@ -26,8 +26,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vvla_policies.distill.conversions import STATES
-from vvla_policies.distill.sources import Source, sources
+from vvla_policies.distill.data.sources import Source, sources
+from vvla_policies.distill.demos.conversions import STATES
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture, proprioception
 from vvla_policies.observation import CAMERAS, Observation

@@ -36,8 +36,9 @@ from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request
 
 PRESETS = ("mini",)
 """Sizes that have recipes for every benchmark, "<benchmark>-<size>"."""
-SECONDS_PER_DEMO, SECONDS_PER_EPISODE = 24.0, 20.0
-"""Of one worker, roughly, with primitive assets drawn in software; for the plan alone."""
+SECONDS = {"libero": (4.0, 3.0), "calvin": (5.0, 20.0)}
+"""Benchmark to seconds of a demonstration and of an evaluation's episode: of one worker, roughly, with primitive assets
+drawn in software; for the plan alone."""
 
 Teaching = dict[str, tuple[str, dict[str, str]]]
 TEACHING: Teaching = {
@@ -213,7 +214,7 @@ def _demos(request: DistillRequest, reporter: Callable[[str], Reporter]) -> Step
     )
     held = held_of(wanted).values()
     missing = sum(max(0, request.per_task - len(there.episodes)) for there in held)
-    seconds = missing * SECONDS_PER_DEMO / max(1, request.workers or _cores())
+    seconds = missing * _seconds(request)[0] / max(1, request.workers or _cores())
     what = f"{missing} of {request.per_task * len(held)} demonstrations to make"
     return Step("demos", what, seconds, not missing, lambda: collect(wanted, reporter("demos")))
 
@@ -242,7 +243,7 @@ def _training(request: DistillRequest, name: str, note: Note, line: Line) -> Ste
 def _evaluation(request: DistillRequest, name: str, reporter: Callable[[str], Reporter]) -> Step:
     count = _tasks(request) * request.episodes
     recorded = _recorded(request.out / "eval" / name)
-    seconds = max(0, count - recorded) * SECONDS_PER_EPISODE / max(1, request.workers or _cores())
+    seconds = max(0, count - recorded) * _seconds(request)[1] / max(1, request.workers or _cores())
     what = f"{count} episodes" + (f", {recorded} are recorded" if recorded else "")
     return Step(f"eval {name}", what, seconds, recorded >= count, lambda: _run(request, name, reporter(name)))
 
@@ -280,6 +281,12 @@ def _recorded(folder: Path) -> int:
 def _tasks(request: DistillRequest) -> int:
     suites, tasks = [load_suite(name) for name in expand(request.suites)], _evaluated_tasks(request)
     return sum(len(suite.tasks if tasks is None else tasks) for suite in suites)
+
+
+def _seconds(request: DistillRequest) -> tuple[float, float]:
+    """See `SECONDS`; a benchmark that is not there is taken for the slowest that is."""
+    slowest = max(SECONDS.values())
+    return max(SECONDS.get(load_suite(name).benchmark, slowest) for name in expand(request.suites))
 
 
 def _cores() -> int:

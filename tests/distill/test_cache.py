@@ -86,6 +86,18 @@ def test_items_of_thinned_files_are_those_of_whole_ones(tmp_path, spacing, ahead
         assert np.array_equal(one["pictures_ahead"][valid], other["pictures_ahead"][valid])
 
 
+def test_items_without_an_action_to_learn_are_left_out(files, tmp_path):
+    """Action 4 of each demonstration is disturbed: the frame before it has no other at a future of 1."""
+    opened, reading = cached(files, tmp_path / "cache"), [Reading(Inputs(16))]
+    all_of_them = CachedWindows(opened, Windows(1, 1), reading)
+    taught = CachedWindows(opened, Windows(1, 1, skip_disturbed=True), reading)
+    places = {all_of_them.place(n) for n in range(len(all_of_them))}
+    left_out = places - {taught.place(n) for n in range(len(taught))}
+    assert len(left_out) == taught.demos
+    assert {frame for _, _, frame in left_out} == {3}
+    assert taught.__getitems__(range(len(taught)))["actions_valid"].all()
+
+
 def test_thinned_files_and_a_spacing_that_does_not_fit(tmp_path):
     files = cached(find_files(make_demos(tmp_path / "demos", every=3)), tmp_path / "cache")
     data = CachedWindows(files, Windows(3, 1), [Reading(Inputs(16))], spacing=4)

@@ -3,9 +3,10 @@
     data = CachedWindows(cached(files, cache), Windows(history=2, future=8), readings, spacing=8)
     loader = DataLoader(data, batch_sampler=Batches(SeededOrder(len(data)), 64, count=1000), collate_fn=tensors)
 
-A window is what `data.DemoDataset` gives, at the model's picture size, with two additions: its frames may lie `spacing`
-steps apart, as they do for a policy that executes several actions without looking, and each frame of the history has
-its own picture ahead. What a batch holds depends on its numbers, the seed and the epoch alone.
+A window is what `dataset.DemoDataset` gives, at the model's picture size, with two additions: its frames may lie
+`spacing` steps apart, as they do for a policy that executes several actions without looking, and each frame of the
+history has its own picture ahead. Windows without a valid action, or whose frames were not all drawn, are left out.
+What a batch holds depends on its numbers, the seed and the epoch alone.
 """
 
 from __future__ import annotations
@@ -95,11 +96,11 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self._drawn = np.concatenate([one["drawn"] for one in numbers])
         pictures = np.cumsum([0, *self._drawn])  # before each frame
         self._picture, self._first_picture = pictures[1:] - 1, pictures[self._first[:-1]]
-        self._ends, self._frames = self._items()
-        if not len(self):
-            raise RecordError(f"no frame has pictures of all that is read {spacing} steps apart before it")
         self._actions = np.concatenate([one["actions"] for one in numbers])
         self._disturbed = np.concatenate([one["disturbed"] for one in numbers])
+        self._ends, self._frames = self._items()
+        if not len(self):
+            raise RecordError(f"no frame has an action to learn and pictures of all frames read, {spacing} steps apart")
         self._hand = np.concatenate([one["eef_pos"] for one in numbers]).astype(np.float32)
         lengths = [length for file in files for length in file.lengths]
         self._waypoint = next_waypoints(self._actions[:, 6], lengths)
@@ -223,11 +224,22 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
     def _items(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """How many items there are up to each demonstration's end, and the frame in it that each item is about."""
         back = self.spacing * np.arange(self.windows.history)
-        frames = []
+        found = []
         for start, length, _ in self._demos:
             about = np.arange(0, length - self._lag, self.windows.stride)
-            frames.append(about[self._drawn[start + np.maximum(about[:, None] - back, 0)].all(axis=1)])
-        return np.cumsum([len(one) for one in frames]), np.concatenate(frames)
+            frames = about[:, None] - back
+            taught = self._taught(frames, np.array([start]), np.array([length])).any(axis=(1, 2))
+            found.append(about[taught & self._drawn[start + np.maximum(frames, 0)].all(axis=1)])
+        return np.cumsum([len(one) for one in found]), np.concatenate(found)
+
+    def _taught(self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which actions of frames (B, S) are there and to be learnt: (B, S, future)."""
+        wanted = frames[:, :, None] + self._lag + np.arange(self.windows.future)
+        inside = np.clip(wanted, 0, length[..., None] - 1)
+        taught: NDArray[np.bool_] = (wanted == inside) & (frames >= 0)[:, :, None]
+        if self.windows.skip_disturbed:
+            taught &= ~self._disturbed[start[..., None] + inside]
+        return taught
 
     def _frame(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The frame in its demonstration that each item is about."""
@@ -272,12 +284,10 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         return out.reshape(*frames.shape, 2, edge, edge, 3)
 
     def _labels(self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]) -> Batch:
-        wanted = frames[:, :, None] + self._lag + np.arange(self.windows.future)
-        inside = np.clip(wanted, 0, length[:, :, None] - 1)
-        valid = (wanted == inside) & (frames >= 0)[:, :, None]
-        there = start[:, :, None] + inside
-        if self.windows.skip_disturbed:
-            valid &= ~self._disturbed[there]
+        there = start[:, :, None] + np.clip(
+            frames[:, :, None] + self._lag + np.arange(self.windows.future), 0, length[:, :, None] - 1
+        )
+        valid = self._taught(frames, start, length)
         now = (start + np.clip(frames, 0, length - 1)).astype(np.int64)
         waypoint = self._hand[self._waypoint[now]] - self._hand[now]
         return {"actions": self._actions[there], "actions_valid": valid, "waypoint": waypoint}

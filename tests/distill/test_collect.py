@@ -143,6 +143,7 @@ def test_pictures_of_every_third_step_are_those_of_all_steps(tmp_path):
     assert contact_sheet(thin).size == contact_sheet(whole).size
     with pytest.raises(VvlaError, match="--every"):
         DemoDataset([thin])
+    assert "20x20, 1 in 3" in CliRunner().invoke(app, ["demos", "inspect", "--no-sheet", str(thin)]).output
 
 
 def test_demonstrations_succeed_again_through_the_same_states(tmp_path):

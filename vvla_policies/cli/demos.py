@@ -194,13 +194,14 @@ def inspect(
 
 
 def _row(held: Contents, path: Path) -> tuple[str, ...]:
+    every = held.made.get("every", 1)
     return (
         str(held.path.relative_to(path) if path.is_dir() else held.path.name),
         held.instruction,
         str(len(held.steps)),
         f"{min(held.steps)}-{max(held.steps)}",
         f"{sum(held.steps) / len(held.steps):.0f}",
-        f"{held.size[0]}x{held.size[1]}",
+        f"{held.size[0]}x{held.size[1]}" + (f", 1 in {every}" if every > 1 else ""),
         "-" if held.disturbed is None else f"{100 * held.disturbed:.0f} %",
         f"{held.bytes / MEGA:.1f}",
     )

@@ -8,7 +8,7 @@ import pytest
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import make_demos  # noqa: E402
-from vvla_policies.distill.data.batches import Batches, CachedWindows, Reading, tensors  # noqa: E402
+from vvla_policies.distill.data.batches import LUMA, Batches, CachedWindows, Reading, jittered, tensors  # noqa: E402
 from vvla_policies.distill.data.cache import cached  # noqa: E402
 from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
@@ -36,7 +36,7 @@ def seen(item, frame, inputs):
 def test_batches_equal_items(files, tmp_path, inputs, spacing):
     history, future, ahead = 2, 3, 4
     windows = Windows(history, future, stride=2, skip_disturbed=True)
-    data = CachedWindows(cached(files, tmp_path / "cache"), windows, [Reading(inputs, "", (0, 0), ahead)], spacing)
+    data = CachedWindows(cached(files, tmp_path / "cache"), windows, [Reading(inputs, ahead=ahead)], spacing)
     frames = spacing * (history - 1) + 1
     plain = DemoDataset(files, Windows(frames, future, ahead, stride=2, skip_disturbed=True))
     assert len(data) == len(plain)
@@ -61,7 +61,7 @@ def test_batches_equal_items(files, tmp_path, inputs, spacing):
 @pytest.mark.parametrize(("spacing", "ahead"), [(3, 6), (6, 3), (3, 4)])
 def test_items_of_thinned_files_are_those_of_whole_ones(tmp_path, spacing, ahead):
     """About drawn frames only; a picture ahead that was not drawn is invalid."""
-    windows, reading = Windows(2, 4, stride=1), [Reading(Inputs(16), "", (0, 0), ahead)]
+    windows, reading = Windows(2, 4, stride=1), [Reading(Inputs(16), ahead=ahead)]
     whole, thin = (
         CachedWindows(
             cached(find_files(make_demos(tmp_path / name, **more)), tmp_path / "cache"), windows, reading, spacing
@@ -192,3 +192,31 @@ def test_bad_files_are_one_line(tmp_path):
             file["data/demo_0/obs/agentview_rgb"] = np.zeros((9, 28, 28), np.uint8)
     with pytest.raises(RecordError, match=r"pictures of shape .*28, 28.*not \(height, width, 3\)"):
         cached(find_files(tmp_path / "grey"), tmp_path / "cache")
+
+
+def test_jitter_changes_the_light_of_a_window_and_nothing_else():
+    rng = np.random.default_rng(0)
+    frame = rng.integers(60, 190, (5, 1, 2, 8, 8, 3), dtype=np.uint8)
+    still = np.repeat(frame, 3, axis=1)
+    seen = jittered(still, 0.2, np.random.default_rng(1))
+    assert np.array_equal(seen, jittered(still, 0.2, np.random.default_rng(1)))
+    assert all(np.array_equal(seen[:, 0], seen[:, k]) for k in (1, 2)), "all frames of a window alike"
+    means = seen.mean(axis=(1, 3, 4, 5)).ravel()
+    assert len(set(means.round(3))) == 10, "each window and camera by its own draw"
+    assert np.array_equal(jittered(still, 0.0, rng), still)
+    for window, camera in np.ndindex(5, 2):  # an affine map of colours: the same one for every pixel
+        before, after = (x[window, 0, camera].reshape(-1, 3).astype(float) for x in (still, seen))
+        known = np.c_[before, np.ones(len(before))]
+        found, *_ = np.linalg.lstsq(known, after, rcond=None)
+        inside = ((after > 0) & (after < 255)).all(axis=1)
+        assert np.abs(known[inside] @ found - after[inside]).max() < 8
+    assert sum(LUMA) == pytest.approx(1)
+
+
+def test_jitter_is_of_the_learner_in_training_alone(files, tmp_path):
+    opened = cached(files, tmp_path / "cache")
+    plain, lit = (
+        CachedWindows(opened, Windows(2, 3), [Reading(Inputs(16), jitter=strength, ahead=2)]) for strength in (0.0, 0.3)
+    )
+    one, other = plain.__getitems__(range(6)), lit.__getitems__(range(6))
+    assert {name for name in one if not np.array_equal(one[name], other[name])} == {"pictures"}

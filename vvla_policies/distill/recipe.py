@@ -68,6 +68,7 @@ class Recipe:
         skip_disturbed: leave out actions that are not the expert's own.
         shift_image: most pixels by which third-person pictures are shifted, at the model's size; drawn per frame.
         shift_wrist: likewise for the wrist's.
+        jitter: how much the colours of each window's pictures change, see `data.batches.jittered`; 0 for not at all.
         shift_teacher: the teacher, too, sees shifted pictures, drawn independently; so its features are not cached.
         holdout: demonstrations of each file, the last ones, that are kept for validation.
         steps: of the optimiser; 0 for `epochs`.
@@ -119,6 +120,7 @@ class Recipe:
     skip_disturbed: bool = False
     shift_image: int = 0
     shift_wrist: int = 0
+    jitter: float = 0.0
     shift_teacher: bool = False
     holdout: int = 0
     steps: int = 0

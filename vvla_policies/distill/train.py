@@ -216,17 +216,17 @@ def _windows(
         skip_disturbed=recipe.skip_disturbed,
     )
 
-    def read(shift: tuple[int, int], kept: Mapping[Path, Sequence[str]]) -> CachedWindows:
-        readings = [Reading(learner.inputs, "", shift, ahead)]
+    def read(shift: tuple[int, int], jitter: float, kept: Mapping[Path, Sequence[str]]) -> CachedWindows:
+        readings = [Reading(learner.inputs, "", shift, jitter, ahead)]
         if target:
             readings.append(Reading(target.inputs, "teacher_", _scaled(shift, learner, target)))
         return CachedWindows(files, windows, readings, learner.spacing, kept, recipe.seed)
 
     # a file with no more than that is learnt from
     count = {file.source: max(len(file.demos) - recipe.holdout, 0) or len(file.demos) for file in files}
-    data = read(shift, {file.source: file.demos[: count[file.source]] for file in files})
+    data = read(shift, recipe.jitter, {file.source: file.demos[: count[file.source]] for file in files})
     left = {file.source: file.demos[count[file.source] :] for file in files}
-    return data, read((0, 0), left) if any(left.values()) else None
+    return data, read((0, 0), 0.0, left) if any(left.values()) else None
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

@@ -30,6 +30,8 @@ from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
 Batch = dict[str, NDArray[Any]]
+LUMA = (0.299, 0.587, 0.114)
+"""How bright red, green and blue look (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ class Reading:
         inputs: its convention.
         name: before the keys of what it reads: "" or "teacher_".
         shift: most pixels by which each frame of the two cameras is shifted, edges repeated; drawn for each frame.
-        ahead: also give the pictures this many steps after each frame of the history, unshifted; 0 for none.
+        jitter: how much the colours of each window's pictures change, see `jittered`; 0 for not at all.
+        ahead: also give the pictures this many steps after each frame of the history, as they are; 0 for none.
     """
 
     inputs: Inputs
     name: str = ""
     shift: tuple[int, int] = (0, 0)
+    jitter: float = 0.0
     ahead: int = 0
 
 
@@ -259,6 +263,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         for camera, pad in enumerate(reading.shift):
             if pad:
                 seen[:, :, camera] = shifted(seen[:, :, camera], pad, rng)
+        seen = jittered(seen, reading.jitter, rng) if reading.jitter else seen
         found = {"pictures": seen, "state": self._states[reading.name][there]}
         if reading.ahead:
             later = frames + reading.ahead
@@ -336,6 +341,28 @@ def next_waypoints(gripper: NDArray[np.floating[Any]], lengths: Sequence[int]) -
     at = np.searchsorted(places, np.arange(len(gripper)), side="right")
     last = np.repeat(ends - 1, lengths)
     return np.minimum(places[np.minimum(at, len(places) - 1)], last)
+
+
+def jittered(pictures: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Pictures in another light: contrast, saturation, red, green, blue and brightness change, each by its own draw.
+
+    Args:
+        pictures: (B, S, C, h, w, 3); all S frames of a window and camera change alike.
+        strength: factors are drawn from 1 - strength to 1 + strength, what is added from -127 to 127 times strength.
+        rng: drawn from.
+
+    Returns:
+        A new array of the same shape.
+    """
+    windows, frames, cameras = pictures.shape[:3]
+    factors = 1 + strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 5))
+    added = 127 * strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 1))
+    contrast, saturation, gains = factors[..., :1], factors[..., 1:2], factors[..., 2:]
+    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)[:, None]  # rows are what a colour is mixed into
+    turned = (contrast * mixed * gains).astype(np.float32)
+    flat = pictures.reshape(windows, frames, cameras, -1, 3).astype(np.float32)
+    out = flat @ turned + (127 * (1 - contrast) + added).astype(np.float32)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8).reshape(pictures.shape)
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:

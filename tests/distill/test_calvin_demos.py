@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from vvla_policies.distill.demos.calvin import files as calvin_files
 from vvla_policies.distill.demos.calvin.files import CalvinDemo, assemble, write_part
 from vvla_policies.distill.demos.calvin.layout import (
     ANNOTATIONS,
+    DRAWN,
     FRAME,
     LONGEST,
     STRETCHES,
@@ -53,7 +55,9 @@ def make_demo(number: int) -> CalvinDemo:
         "rel_actions": rng.uniform(-1, 1, (steps, 7)).astype(np.float32),
     }
     pushed = np.arange(steps) % 60 == 5
-    return CalvinDemo(f"calvin_a-t03-i{number:02d}-s0", "calvin_a", "open_drawer", "open it", frames, pushed, {"a": 1})
+    drawn = np.arange(steps) % 3 == 0 if number % 2 else np.ones(steps, bool)
+    key = f"calvin_a-t03-i{number:02d}-s0"
+    return CalvinDemo(key, "calvin_a", "open_drawer", "open it", frames, drawn, pushed, {"a": 1})
 
 
 def demos_in(split: Path) -> dict[str, list[int]]:
@@ -71,7 +75,7 @@ def assert_whole(split: Path) -> set[int]:
         assert len(numbers) == 60 + number
         for k, frame in enumerate(numbers):
             with np.load(frame_path(split, frame)) as stored:
-                assert set(stored.files) == set(FRAME)
+                assert set(stored.files) == set(FRAME) | (set() if demo.drawn[k] else {DRAWN})
                 for name, values in demo.frames.items():
                     assert np.array_equal(stored[name], values[k])
                     assert stored[name].dtype == FRAME[name]
@@ -129,19 +133,32 @@ def test_a_demonstration_succeeds_again_from_its_start(tmp_path):
     from vvla_policies.envs.calvin.oracle import done
     from vvla_policies.envs.calvin.world import World
 
+    from vvla_policies.distill.data.sources import sources
     from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
-    from vvla_policies.distill.demos.inspection import find_files
+    from vvla_policies.distill.demos.inspection import contact_sheet, find_files
     from vvla_policies.distill.demos.verify import verify
 
     task = [task.name for task in suites.calvin_a.tasks].index("turn_on_led")
     address = "vvla_policies.envs.calvin.suites:calvin_a"
     request = DemoRequest((address,), tmp_path, (task,), per_task=1, size=32, assets="primitive", workers=0, noise=0.2)
+    thin = replace(request, out=tmp_path / "thin", every=4)
+    request = replace(request, out=tmp_path / "whole")
     collect(request)
+    collect(thin)
     (held,) = held_of(request).values()
     assert held.instruction == "press the button to turn on the led light"
-    (path,) = find_files(tmp_path)
-    assert all(seen.success and seen.same for seen in verify(path))
+    path, other = (find_files(made.out)[0] for made in (request, thin))
+    assert all(seen.success and seen.same for seen in (*verify(path), *verify(other)))
     frames = [np.load(frame_path(path.parents[1], k)) for k in range(held.steps[0])]
+    for k, frame in enumerate(frames):
+        with np.load(frame_path(other.parents[1], k)) as seen:
+            assert (DRAWN in seen) == bool(k % 4)
+            assert np.array_equal(seen["rgb_static"], frame["rgb_static"] if k % 4 == 0 else 0 * frame["rgb_static"])
+            assert np.array_equal(seen["robot_obs"], frame["robot_obs"])
+    (source,) = sources(other)
+    (demo,) = source.index().demos
+    assert np.flatnonzero(source.numbers(demo)["drawn"]).tolist() == list(range(0, len(frames), 4))
+    assert contact_sheet(other).size == contact_sheet(path).size
     assert frames[0]["rgb_static"].shape == frames[0]["rgb_gripper"].shape == (32, 32, 3)
     world = World(suites.calvin_a.scene, suites.calvin_a.assets("primitive").path)
     try:

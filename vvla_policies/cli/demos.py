@@ -53,7 +53,7 @@ def demos(
         typer.Option(
             min=1,
             help="Draw the first and then every so many steps' pictures only: faster, for training that reads no "
-            "others (LIBERO).",
+            "others.",
             rich_help_panel=WHAT,
         ),
     ] = 1,

@@ -45,7 +45,7 @@ class DemoRequest:
         novice: name of another policy that acts for parts of each episode; "" for none. See `handover`.
         novice_options: handed to it.
         size: height and width of the pictures, px; None for 128, in CALVIN for the benchmark's own.
-        every: draw the first and then every so many steps' pictures; LIBERO's suites only. See `layout`.
+        every: draw the first and then every so many steps' pictures; the others are black and marked.
         assets: "official", "primitive" or "auto".
         protocol: "fresh" begins in new draws from the task's placement regions. Another protocol begins in the
             recorded initial states, which are those of the evaluation.
@@ -115,9 +115,6 @@ def collect(request: DemoRequest, reporter: Reporter = SILENT) -> Run:
     if request.noise and request.novice:
         raise VvlaError("--noise and --novice exclude each other: make two folders, and train on both")
     shelves = request.shelves
-    whole = [name for name, (_, shelf) in shelves.items() if not shelf.recorder.can_skip]
-    if whole and request.every > 1:
-        raise VvlaError(f"--every is for LIBERO's suites: the layout of {whole[0]} has pictures of every step")
 
     def assemble(group: Group) -> None:
         shelves[group[0]][1].assemble(group[1])

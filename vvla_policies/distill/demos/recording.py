@@ -62,7 +62,6 @@ class Recorder(ABC):
     Attributes:
         benchmark: whose environments it watches.
         looks_into: the attribute of theirs that it reads.
-        can_skip: its layout can leave pictures out (`Recording.every`).
         blank: makes an empty tape; its `actions` has an entry for each step that is kept.
 
     Raises:
@@ -71,7 +70,6 @@ class Recorder(ABC):
 
     benchmark: ClassVar[str]
     looks_into: ClassVar[str]
-    can_skip: ClassVar[bool] = False
     blank: ClassVar[type]
     _env: Any
     _key: EpisodeKey

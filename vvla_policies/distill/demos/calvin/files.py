@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvla_policies.distill.demos.calvin.layout import (
+    DRAWN,
     FRAME,
     Annotations,
     Segment,
@@ -45,6 +46,7 @@ class CalvinDemo:
         task: name.
         instruction: in words.
         frames: name to array (N, ...), see `layout.FRAME`.
+        drawn: bool (N,), False where pictures were left out.
         disturbed: bool (N,).
         facts: how it was made.
     """
@@ -54,6 +56,7 @@ class CalvinDemo:
     task: str
     instruction: str
     frames: Mapping[str, NDArray[Any]]
+    drawn: NDArray[np.bool_]
     disturbed: NDArray[np.bool_]
     facts: Mapping[str, Any]
 
@@ -76,8 +79,9 @@ def write_part(path: Path, demo: CalvinDemo) -> None:
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr(TOLD, json.dumps(told))
         for k in range(len(demo.frames["actions"])):
-            frame = io.BytesIO()
-            np.savez_compressed(frame, **{name: demo.frames[name][k].astype(kind) for name, kind in FRAME.items()})
+            frame, stored = io.BytesIO(), {name: demo.frames[name][k].astype(kind) for name, kind in FRAME.items()}
+            stored |= {} if demo.drawn[k] else {DRAWN: np.array(False)}
+            np.savez_compressed(frame, **stored)
             archive.writestr(f"{k:05d}.npz", frame.getvalue())
     write_whole(path, whole.getvalue())
 

@@ -46,6 +46,9 @@ FRAME: dict[str, Any] = {
 """Arrays of a frame: pictures (200, 200, 3) and (84, 84, 3), upright; `robot_obs` (15,), `scene_obs` (24,); `actions`
 (7,), where the tool is to go (m, rad, world frame); `rel_actions` (7,) in [-1, 1]; gripper +1 open, -1 close."""
 
+DRAWN = "drawn"
+"""Of ours, in frames that have black pictures because none were drawn (`--every`): False, bool ()."""
+
 _OURS = "vvla"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvla_policies.distill.demos.calvin.files import SUFFIX, CalvinDemo, write_part
-from vvla_policies.distill.demos.calvin.layout import PICTURES
+from vvla_policies.distill.demos.calvin.layout import DRAWN, PICTURES
 from vvla_policies.distill.demos.parts import part_path
 from vvla_policies.distill.demos.recording import Recorder
 from vvla_policies.evaluation.records.keys import EpisodeKey
@@ -66,14 +66,20 @@ class CalvinRecorder(Recorder):
         write_part(part_path(self._recording.folder, self._key, SUFFIX), self._demo())
 
     def _see(self) -> None:
-        """Draws and reads what is there now."""
+        """Reads what is there now, and draws it if it is its turn."""
         from vvla_policies.envs.calvin.cameras import draw
 
         start = time.perf_counter()
         world, protocol = self._env.world, self._env.settings.protocol
-        drawn = {name: draw(world, camera, protocol.size(camera)) for camera, name in PICTURES.items()}
+        drawn = len(self._tape.frames) % self._recording.every == 0
+        pictures = {
+            name: draw(world, camera, protocol.size(camera))
+            if drawn
+            else np.zeros((*protocol.size(camera), 3), np.uint8)
+            for camera, name in PICTURES.items()
+        }
         read = {"robot_obs": world.robot.observation(), "scene_obs": world.scene_obs()}
-        self._tape.frames.append({**drawn, **read})
+        self._tape.frames.append({**pictures, **read, DRAWN: np.array(drawn)})
         self._tape.running = True
         self._env.seconds["drawing"] += time.perf_counter() - start
 
@@ -84,12 +90,14 @@ class CalvinRecorder(Recorder):
         rows = [{**seen, **done} for seen, done in zip(tape.frames, tape.actions, strict=True)]
         frames = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         stream = key.stream(f"policy {tape.renewals}" if tape.renewals else "policy")
+        drawn = frames.pop(DRAWN)
         return CalvinDemo(
             episode=str(key),
             suite=key.suite,
             task=task,
             instruction=INSTRUCTIONS[task],
             frames=frames,
+            drawn=drawn,
             disturbed=self._recording.marks(stream, frames["rel_actions"]),
             facts=self._recording.facts,
         )

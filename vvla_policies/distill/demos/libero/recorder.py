@@ -36,7 +36,7 @@ class _Tape:
 class LiberoRecorder(Recorder):
     """The recorder of LIBERO's environments."""
 
-    benchmark, looks_into, can_skip, blank = "LIBERO", "simulator", True, _Tape
+    benchmark, looks_into, blank = "LIBERO", "simulator", _Tape
     _env: LiberoEnv
     _tape: _Tape
 

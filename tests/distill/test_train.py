@@ -26,7 +26,10 @@ from vvla_policies.distill.train import TrainRequest, train  # noqa: E402
 from vvla_policies.distill.trainer import last_checkpoint, read_log  # noqa: E402
 from vvla_policies.errors import RecordError, VvlaError  # noqa: E402
 from vvla_policies.pretrained import load_card, read_tensors  # noqa: E402
+from vvla_policies.student.network import Student  # noqa: E402
 from vvla_policies.student.stages import INTERFACE, STAGES  # noqa: E402
+from vvla_policies.teacher.blocks import standardise  # noqa: E402
+from vvla_policies.teacher.network import Seer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,33 @@ def test_a_card_tells_of_the_trainings_before(room):
     assert (earlier["stage"], earlier["demonstrations"]) == ("align", load_card(last.folder).data["demonstrations"])
     again = fit(room, "on", student_recipe("finetune", config={}, steps=2, save_every=2), init=last.folder)
     assert [one["stage"] for one in load_card(again.folder).data["earlier"]] == ["align", "finetune"]
+
+
+def test_state_encoders_that_are_new_begin_scaled_to_the_states(room, monkeypatch):
+    """A network that has acted, or a recipe that does not ask for it, is left as it is."""
+    scaled = []
+    for kind in (Seer, Student):
+        monkeypatch.setattr(
+            kind, "calibrate", lambda self, states: scaled.append((type(self).__name__, states.shape[1]))
+        )
+    brief = {"steps": 2, "save_every": 2, "log_every": 2}
+    fit(room, "plain", teacher_recipe(**brief))
+    fit(room, "scaled", teacher_recipe(**brief, scale_states=True))
+    fit(room, "onwards2", teacher_recipe(**brief, scale_states=True, config={}), init=room / "scaled")
+    fit(room, "scaled-align", student_recipe("align", **brief, scale_states=True), teacher=room / "teacher")
+    fit(room, "then", student_recipe("finetune", **brief, scale_states=True, config={}), init=room / "scaled-align")
+    assert scaled == [("Seer", 8), ("Student", 8)]
+
+
+def test_standardise_folds_scale_and_mean_into_the_weights():
+    torch.manual_seed(0)
+    states = torch.randn(200, 6) * torch.tensor([0.1, 1, 0.01, 1, 1, 5]) + 3
+    linear = torch.nn.Linear(6, 12)
+    plain = torch.nn.Linear(6, 12)
+    plain.load_state_dict(linear.state_dict())
+    standardise(linear, states)
+    expected = plain((states - states.mean(dim=0)) / states.std(dim=0))
+    assert torch.allclose(linear(states), expected, atol=1e-3)
 
 
 def test_only_the_interface_is_aligned():

@@ -144,7 +144,7 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
-    if isinstance(learner.network, Imitator) and not request.sources.init:
+    if _is_to_calibrate(request, learner):
         learner.network.calibrate(torch.from_numpy(data.states()))
     objective = _objective(recipe, learner, target, data.instructions)
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
@@ -234,6 +234,14 @@ def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows
     config = learner.network.config
     layout = ChatLayout(load_tokenizer(config.tokenizer), config)
     return Lessons(files, windows, layout, recipe.questions, recipe.seed)
+
+
+def _is_to_calibrate(request: TrainRequest, learner: Learner) -> bool:
+    """Whether the network has not acted yet, and is to begin scaled to the states of the demonstrations."""
+    recipe = request.recipe
+    if recipe.stage == "pretrain" or not (recipe.scale_states or isinstance(learner.network, Imitator)):
+        return False
+    return all(training["stage"] == "pretrain" for training in _earlier(request.sources.init))
 
 
 def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vvla_policies.student.config import StudentConfig
 from vvla_policies.student.tokens import ACTION, IMAGE, STATE
 from vvla_policies.student.vision import build_model, build_projector, build_tower, normalised, patch_features
+from vvla_policies.teacher.blocks import standardise
 from vvla_policies.teacher.heads import ActionHeads, Actions
 
 
@@ -130,6 +131,11 @@ class Student(nn.Module):
         words = words.masked_scatter((ids == IMAGE).unsqueeze(-1), visual.to(words.dtype))  # autocast makes it bf16
         words = words.masked_scatter((ids == STATE).unsqueeze(-1), states.to(words.dtype))
         return torch.where((ids == ACTION).unsqueeze(-1), self.action_token[0], words)
+
+    def calibrate(self, states: Tensor) -> None:
+        """Scales a new state encoder to states (N, 8) that will be seen."""
+        standardise(self.state_encoder.arm, states[:, :6])
+        standardise(self.state_encoder.gripper, states[:, 6:])
 
     def decide(self, hidden: Tensor) -> StudentOutput:
         """Last hidden states at the action tokens (..., T, hidden) to teacher features and actions."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vvla_policies.teacher.blocks import Gpt, VitBlock, sine_cosine_grid
+from vvla_policies.teacher.blocks import Gpt, VitBlock, sine_cosine_grid, standardise
 from vvla_policies.teacher.config import PIXELS, SeerConfig
 from vvla_policies.teacher.encoders import ConvEncoder, WordEncoder
 from vvla_policies.teacher.heads import ActionHeads
@@ -126,6 +126,11 @@ class Seer(ActionHeads):
         self.vision_encoder = vision.requires_grad_(False).eval()
         self.text_encoder = text.requires_grad_(False).eval()
         return self
+
+    def calibrate(self, states: Tensor) -> None:
+        """Scales new state encoders to states (N, 8) that will be seen."""
+        standardise(self.arm_state_encoder, states[:, :6])
+        standardise(self.gripper_state_encoder, states[:, 6:])
 
     def trained_tensors(self) -> dict[str, Tensor]:
         """What a checkpoint holds: every tensor of the state but those of frozen encoders."""

@@ -180,3 +180,16 @@ def test_inspection_reads_a_foreign_file(file):
 
 def test_the_instruction_falls_back_to_the_attributes(tmp_path):
     assert contents(make_file(tmp_path / "anything.hdf5")).instruction == "open it"
+
+
+def test_a_balanced_order_has_every_group_equally_often():
+    groups = np.array([0] * 60 + [1] * 30 + [2] * 6)
+    order = SeededOrder(96, seed=3, groups=groups)
+    first, second = [number for _, number in order], [number for _, number in order]
+    for epoch in (first, second):
+        assert np.bincount(groups[epoch]).tolist() == [32, 32, 32]
+        assert len(set(np.array(epoch)[groups[epoch] == 0])) == 32, "none twice while others wait"
+        assert set(np.array(epoch)[groups[epoch] == 2]) == set(range(90, 96))
+    assert first != second
+    assert [number for _, number in SeededOrder(96, seed=3, epoch=1, groups=groups)] == second
+    assert sorted(number for _, number in SeededOrder(96, seed=3)) == list(range(96))

@@ -66,6 +66,7 @@ class Recipe:
         stride: windows end at every so many frames.
         alignment: which action is a frame's own, see `Windows`.
         skip_disturbed: leave out actions that are not the expert's own.
+        balance: windows of all instructions come equally often; otherwise those of long tasks come more often.
         scale_states: state encoders that are new begin scaled to the demonstrations' states, see `blocks.standardise`.
         shift_image: most pixels by which third-person pictures are shifted, at the model's size; drawn per frame.
         shift_wrist: likewise for the wrist's.
@@ -119,6 +120,7 @@ class Recipe:
     stride: int = 1
     alignment: Alignment = "causal"
     skip_disturbed: bool = False
+    balance: bool = False
     scale_states: bool = False
     shift_image: int = 0
     shift_wrist: int = 0

@@ -107,7 +107,8 @@ class DistillTrainer(_transformers.Trainer):  # type: ignore[name-defined]
     def get_train_dataloader(self) -> DataLoader[Any]:
         """All batches of the training, in their order."""
         count = self.args.max_steps * self.args.gradient_accumulation_steps * self.args.world_size
-        order = SeededOrder(len(self.train_dataset), self.recipe.seed)
+        groups = self.train_dataset.tasks() if self.recipe.balance else None
+        order = SeededOrder(len(self.train_dataset), self.recipe.seed, groups=groups)
         return self._loader(self.train_dataset, order, count, self.args.per_device_train_batch_size)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:

@@ -118,6 +118,10 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         """Demonstrations that are used."""
         return len(self._demos)
 
+    def tasks(self) -> NDArray[np.int64]:
+        """The number of each item's instruction, (len(self),)."""
+        return np.repeat(self._demos[:, 2], np.diff(self._ends, prepend=0))
+
     def states(self) -> NDArray[np.float32]:
         """Proprioception of all frames that are used, as the first network reads it: (N, 8)."""
         rows = np.concatenate([np.arange(start, start + length) for start, length, _ in self._demos])

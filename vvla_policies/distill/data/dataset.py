@@ -236,11 +236,14 @@ class SeededOrder:
         length: of the dataset.
         seed: of the order.
         epoch: the next one; set it to go on with a training that was stopped.
+        groups: the group of each item, int (length,): all groups come equally often in an epoch, the small ones with
+            repetitions, the large ones not with all of their items. None for every item once.
     """
 
-    def __init__(self, length: int, seed: int = 0, epoch: int = 0) -> None:
+    def __init__(self, length: int, seed: int = 0, epoch: int = 0, groups: NDArray[np.int64] | None = None) -> None:
         self._length = length
         self._seed = seed
+        self._groups = [] if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -248,7 +251,10 @@ class SeededOrder:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = np.random.default_rng([self._seed, epoch]).permutation(self._length)
+        rng = np.random.default_rng([self._seed, epoch])
+        share = -(-self._length // max(1, len(self._groups)))
+        chosen = [np.resize(rng.permutation(group), share) for group in self._groups]
+        order = rng.permutation(np.concatenate(chosen) if chosen else self._length)[: self._length]
         return iter([(epoch, int(number)) for number in order])
 
 

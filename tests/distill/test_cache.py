@@ -41,6 +41,7 @@ def test_batches_equal_items(files, tmp_path, inputs, spacing):
     plain = DemoDataset(files, Windows(frames, future, ahead, stride=2, skip_disturbed=True))
     assert len(data) == len(plain)
     batch = data.__getitems__(range(len(data)))
+    assert np.array_equal(data.tasks(), batch["task"])
     for n in range(len(data)):
         item = plain[n]
         assert data.place(n)[1:] == plain.place(n)[1:]

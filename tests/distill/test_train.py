@@ -61,7 +61,10 @@ def losses(out: Path, name="loss"):
 
 
 def test_a_teacher_learns_and_acts(room):
-    result = fit(room, "learnt", teacher_recipe(steps=60, log_every=10, save_every=60, batch=8, ema=0.9, holdout=1))
+    recipe = teacher_recipe(
+        steps=60, log_every=10, save_every=60, batch=8, ema=0.9, holdout=1, jitter=0.1, balance=True
+    )
+    result = fit(room, "learnt", recipe)
     for name, share in {"loss": 0.7, "arm": 0.7, "gripper": 1.0, "foresight": 0.95}.items():
         told = losses(result.folder, name)
         assert told[-1] < share * told[0], (name, told)

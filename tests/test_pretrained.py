@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from vvla_policies.cli.main import app
 from vvla_policies.errors import VvlaError
 
 torch = pytest.importorskip("torch")
@@ -17,6 +20,7 @@ from vvla_policies.pretrained import (  # noqa: E402
     CARD,
     WEIGHTS,
     ModelCard,
+    average_pretrained,
     fingerprint,
     fit,
     load_card,
@@ -185,3 +189,25 @@ def test_a_hub_id_is_fetched(monkeypatch: pytest.MonkeyPatch, folder: Path) -> N
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub, "snapshot_download", lambda name, **options: str(folder))
     assert load_card("someone/model") == CARD_OF
+
+
+def test_an_average_is_the_mean_and_names_what_it_is_of(folder: Path, tmp_path: Path) -> None:
+    other = {name: (tensor + 2).half() for name, tensor in tensors().items()}
+    save_pretrained(tmp_path / "other", other, replace(CARD_OF, data={"steps": 5}))
+    shown = CliRunner().invoke(
+        app, ["weights", "average", str(folder), str(tmp_path / "other"), "--out", str(tmp_path / "mean")]
+    )
+    assert shown.exit_code == 0, shown.output
+    found = read_tensors(tmp_path / "mean")
+    assert all(torch.equal(found[name], (tensor + 1).half()) for name, tensor in tensors().items())
+    assert load_card(tmp_path / "mean").data == {"steps": 5, "averaged": [fingerprint(tensors()), fingerprint(other)]}
+
+
+def test_only_what_is_alike_is_averaged(folder: Path, tmp_path: Path) -> None:
+    wider = save_pretrained(tmp_path / "wider", {**tensors(), "a.bias": torch.ones(3)}, CARD_OF)
+    student = save_pretrained(tmp_path / "student", tensors(), replace(CARD_OF, architecture="student"))
+    for sources, told in (([folder], "two"), ([wider, folder], "a.bias"), ([student, folder], "student")):
+        with pytest.raises(VvlaError, match=told) as error:
+            average_pretrained(sources, tmp_path / "out")
+        one_line(error)
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,39 @@ def save_pretrained(folder: str | Path, tensors: Mapping[str, Tensor], card: Mod
         Path(work, WEIGHTS).replace(folder / WEIGHTS)
         Path(work, CARD).replace(folder / CARD)
     return folder
+
+
+def average_pretrained(sources: Sequence[str | Path], folder: str | Path) -> Path:
+    """Writes the mean of checkpoints that grew from one another (model soup, arXiv 2203.05482).
+
+    Args:
+        sources: folders or hub ids of two or more checkpoints of this package, of one shape.
+        folder: gets the mean, in the precision of the last, and the last one's card, which names all of them.
+
+    Returns:
+        The folder.
+
+    Raises:
+        VvlaError: fewer than two, or they differ in more than their values.
+    """
+    if len(sources) < 2:
+        raise VvlaError("an average needs two checkpoints or more")
+    cards, found = [load_card(source) for source in sources], [read_tensors(source) for source in sources]
+    last = found[-1]
+    for source, card, tensors in zip(sources, cards, found, strict=True):
+        if (card.architecture, card.benchmark) != (cards[-1].architecture, cards[-1].benchmark):
+            raise VvlaError(f"{source} is a {card.architecture} for {card.benchmark}, unlike {sources[-1]}")
+        problems = misfits(last, tensors)
+        if problems:
+            raise VvlaError(f"{source} has another shape than {sources[-1]}: {'; '.join(problems)}")
+    means = {
+        name: torch.stack([tensors[name].float() for tensors in found]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in last.items()
+    }
+    told = {**cards[-1].data, "averaged": [fingerprint(tensors) for tensors in found]}
+    return save_pretrained(folder, means, replace(cards[-1], data=told))
 
 
 def bundled(architecture: str, benchmark: str) -> Path | None:

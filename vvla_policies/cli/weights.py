@@ -1,7 +1,8 @@
-"""`vvla weights`: what a checkpoint is."""
+"""`vvla weights`: what a checkpoint is, and the average of several."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,12 +10,12 @@ from rich.markup import escape
 
 from vvla_policies.cli.console import fail, guarded, out, say
 
-app = typer.Typer(no_args_is_help=True, help="Look into checkpoints.")
+app = typer.Typer(no_args_is_help=True, help="Look into checkpoints; average them.")
 
 
 @app.callback()
 def group() -> None:
-    """Look into checkpoints."""
+    """Look into checkpoints; average them."""
 
 
 @app.command("inspect")
@@ -46,6 +47,29 @@ def inspect(
     if not any(not problems for problems in found.fits.values()):
         preset, problems = min(found.fits.items(), key=lambda item: sum(map(len, item[1])))
         fail(f"fits no preset; nearest is {preset}: {'; '.join(problems)}")
+
+
+@app.command()
+@guarded
+def average(
+    paths: Annotated[list[str], typer.Argument(help="Checkpoints of this package, of one shape.", show_default=False)],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder of the average.", show_default=False)],
+) -> None:
+    """Average the weights of checkpoints that grew from one another: what one forgot, another may remember.
+
+    The card is the last one's and names all of them.
+
+    [bold]Example[/]
+
+    vvla weights average student student-taught-on --out soup
+    """
+    from vvla_policies.errors import MissingExtraError
+
+    try:
+        from vvla_policies.pretrained import average_pretrained
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("train", str(error.name)) from error
+    say(f"the mean of {len(paths)} checkpoints: {average_pretrained(paths, out_folder)}")
 
 
 def _count(number: int) -> str:

@@ -137,7 +137,7 @@ def test_state_encoders_that_are_new_begin_scaled_to_the_states(room, monkeypatc
             kind, "calibrate", lambda self, states: scaled.append((type(self).__name__, states.shape[1]))
         )
     brief = {"steps": 2, "save_every": 2, "log_every": 2}
-    fit(room, "plain", teacher_recipe(**brief))
+    fit(room, "unscaled", teacher_recipe(**brief))
     fit(room, "scaled", teacher_recipe(**brief, scale_states=True))
     fit(room, "onwards2", teacher_recipe(**brief, scale_states=True, config={}), init=room / "scaled")
     fit(room, "scaled-align", student_recipe("align", **brief, scale_states=True), teacher=room / "teacher")

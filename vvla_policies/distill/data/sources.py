@@ -193,7 +193,7 @@ class CalvinPhrase(Source):
             **states_from_robot_obs(np.stack([robot_obs for robot_obs, _ in read])),
             "actions": actions_from_calvin(np.stack([actions for _, actions in read])),
             "disturbed": np.array([k in pushed for k in numbers]),
-            "drawn": np.array([self._drawn(k) for k in numbers]),
+            "drawn": np.array([calvin_layout.is_drawn(self.split, k) for k in numbers]),
         }
 
     def pictures(self, demo: str, camera: str) -> NDArray[np.uint8]:
@@ -226,10 +226,6 @@ class CalvinPhrase(Source):
 
     def _numbers(self, demo: str) -> list[int]:
         return [k for segment in self.segments[demo] for k in range(segment.first, segment.last + 1)]
-
-    def _drawn(self, number: int) -> bool:
-        with np.load(frame_path(self.split, number), allow_pickle=False) as frame:
-            return calvin_layout.DRAWN not in frame
 
     def _frame(self, number: int, names: Any) -> list[NDArray[Any]]:
         path = frame_path(self.split, number)

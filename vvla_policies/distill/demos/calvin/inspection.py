@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from vvla_policies.distill.demos.calvin.files import demonstrations
 from vvla_policies.distill.demos.calvin.layout import (
-    DRAWN,
     PICTURES,
     Annotations,
     Segment,
     frame_path,
+    is_drawn,
     read_annotations,
 )
 from vvla_policies.distill.demos.findings import Contents
@@ -66,7 +66,7 @@ def sheet_rows(path: Path, columns: int) -> list[tuple[list[NDArray[np.uint8]], 
     split, rows = path.parents[1], []
     for task, demos in _by_task(read_annotations(path.parents[1])).items():
         first, last = demos[0][0].first, demos[0][-1].last
-        drawn = [k for k in range(first, last + 1) if _drawn(split, k)]
+        drawn = [k for k in range(first, last + 1) if is_drawn(split, k)]
         at = np.array(drawn)[np.linspace(0, len(drawn) - 1, columns).round().astype(int)]
         shown = [_frame(split, int(k))["image"] for k in at]
         shown.append(_frame(split, int(at[columns // 2]))["wrist_image"])
@@ -84,11 +84,6 @@ def _by_task(there: Annotations) -> dict[str, list[list[Segment]]]:
 def _bytes(split: Path, segment: Segment) -> int:
     paths = (frame_path(split, k) for k in range(segment.first, segment.last + 1))
     return sum(path.stat().st_size for path in paths if path.exists())
-
-
-def _drawn(split: Path, number: int) -> bool:
-    with np.load(frame_path(split, number), allow_pickle=False) as frame:
-        return DRAWN not in frame
 
 
 def _frame(split: Path, number: int) -> dict[str, NDArray[Any]]:

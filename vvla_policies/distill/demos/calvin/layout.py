@@ -96,6 +96,20 @@ def frame_path(split: Path, number: int) -> Path:
     return split / f"episode_{number:07d}.npz"
 
 
+def is_drawn(split: Path, number: int) -> bool:
+    """Whether a frame has pictures, see `DRAWN`.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
+    path = frame_path(split, number)
+    try:
+        with np.load(path, allow_pickle=False) as frame:
+            return DRAWN not in frame
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} cannot be read as a frame of CALVIN's data: {error}") from error
+
+
 def parts_of(first: int, count: int) -> list[tuple[int, int]]:
     """The frames of a demonstration as segments of at most `LONGEST`.
 

@@ -20,10 +20,12 @@ from vvla_policies.distill.demos.conversions import (
     states_from_robot_obs,
 )
 from vvla_policies.distill.demos.inspection import contact_sheet, find_files, survey
+from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.train import TrainRequest, train
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs
 from vvla_policies.observation import calvin_robot_obs, euler_xyz
+from vvla_policies.pretrained import load_card, read_tensors
 
 
 @pytest.fixture
@@ -129,3 +131,25 @@ def test_a_teacher_learns_from_it(folder, tmp_path):
     result = train(TrainRequest(recipe, (folder,), tmp_path / "out", cache=tmp_path / "cache", threads=1))
     assert result.finished
     assert np.isfinite(result.losses["loss"])
+
+
+def test_a_teacher_of_the_other_benchmark_goes_on_here(folder, tmp_path):
+    """It keeps what it knows but how states feel, which are told otherwise here; a training without a step shows it."""
+    config = {**teacher_recipe().config, "picture": 16}
+    fixed = {"config": config, "scale_states": True, "cache": tmp_path / "cache"}
+    begun = _trained(tmp_path / "old", (make_demos(tmp_path / "demos"),), steps=2, **fixed)
+    result = _trained(
+        tmp_path / "new", (folder,), Sources(init=str(begun)), benchmark="calvin", steps=1, warmup=4, **fixed
+    )
+    old, new = read_tensors(begun), read_tensors(result)
+    far = {name for name in old if (new[name] - old[name]).abs().max() > 0.05}
+    assert far == {f"{part}_state_encoder.{kind}" for part in ("arm", "gripper") for kind in ("weight", "bias")}
+    card = load_card(result)
+    assert (card.benchmark, card.inputs["gripper"]) == ("calvin", "one_hot")
+    assert load_card(begun).inputs["gripper"] == "fingers"
+    assert [training["stage"] for training in card.data["earlier"]] == ["teacher"]
+
+
+def _trained(out, data, sources=None, cache=None, **changes):
+    recipe = teacher_recipe(save_every=2, **changes)
+    return train(TrainRequest(recipe, data, out, sources or Sources(), cache=cache, threads=1)).folder

@@ -17,8 +17,8 @@ from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import Execution
-from vvla_policies.inputs import Inputs
-from vvla_policies.pretrained import ModelCard, fingerprint, fit, fit_common, load_card, locate, save_pretrained
+from vvla_policies.inputs import SEER_INPUTS, Inputs
+from vvla_policies.pretrained import CARD, ModelCard, fingerprint, fit, fit_common, load_card, locate, save_pretrained
 from vvla_policies.student import config as student_config
 from vvla_policies.student import weights as student_weights
 from vvla_policies.student.network import Student, build_student
@@ -230,16 +230,42 @@ def _with_changes(preset: Any, recipe: Recipe, **more: Any) -> Any:
         raise VvlaError(f"config of the recipe: {str(error).split(') ')[-1]}") from error
 
 
+def is_moved(recipe: Recipe, sources: Sources) -> bool:
+    """Whether a training begins from a checkpoint of ours that acts in another benchmark."""
+    if not (sources.init and (locate(sources.init) / CARD).exists()):
+        return False
+    return load_card(sources.init).benchmark != recipe.benchmark
+
+
 def _resized(recipe: Recipe, source: str, network: Resizable, card: ModelCard) -> tuple[Resizable, ModelCard]:
-    """The network of a checkpoint with the recipe's changes of its configuration: what fits is kept."""
+    """The network of a checkpoint with the recipe's changes of its configuration: what fits is kept.
+
+    Proprioception is told otherwise in another benchmark: there state encoders begin anew.
+    """
     config = _with_changes(lambda _, **new: replace(network.config, **new), recipe)
-    if config == network.config:
+    moved = card.benchmark != recipe.benchmark
+    if config == network.config and not moved:
         return network, card
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         other = type(network)(config)
-    fit_common(other, network.state_dict(), source)
-    return other, replace(card, config=config.to_json())
+    fit_common(other, {n: t for n, t in network.state_dict().items() if not (moved and _feels(n))}, source)
+    card = replace(card, config=config.to_json())
+    return other, _moved(card, other, recipe.benchmark) if moved else card
+
+
+def _feels(name: str) -> bool:
+    """Whether a tensor is a state encoder's."""
+    return "state_encoder." in name
+
+
+def _moved(card: ModelCard, network: nn.Module, benchmark: str) -> ModelCard:
+    """The card of a network from another benchmark: inputs and execution are what is usual in the new one."""
+    if isinstance(network, Imitator):
+        return replace(card, inputs={**card.inputs, "gripper": SEER_INPUTS[benchmark].gripper})
+    usual: Any = teacher_config if isinstance(network, Seer) else student_config
+    inputs, execution = (read(network.config, benchmark) for read in (usual.default_inputs, usual.default_execution))
+    return replace(card, inputs=inputs.to_json(), execution=execution.to_json())
 
 
 def _recarded(card: ModelCard, recipe: Recipe) -> ModelCard:

@@ -67,7 +67,8 @@ class Recipe:
         alignment: which action is a frame's own, see `Windows`.
         skip_disturbed: leave out actions that are not the expert's own.
         balance: windows of all instructions come equally often; otherwise those of long tasks come more often.
-        scale_states: state encoders that are new begin scaled to the demonstrations' states, see `blocks.standardise`.
+        scale_states: state encoders that are new begin scaled to the demonstrations' states, see `blocks.standardise`;
+            those of a checkpoint of another benchmark are.
         shift_image: most pixels by which third-person pictures are shifted, at the model's size; drawn per frame.
         shift_wrist: likewise for the wrist's.
         jitter: how much the colours of each window's pictures change, see `data.batches.jittered`; 0 for not at all.

@@ -237,11 +237,12 @@ def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows
 
 
 def _is_to_calibrate(request: TrainRequest, learner: Learner) -> bool:
-    """Whether the network has not acted yet, and is to begin scaled to the states of the demonstrations."""
+    """Whether the network has not acted yet, or not here, and is to begin scaled to the demonstrations' states."""
     recipe = request.recipe
     if recipe.stage == "pretrain" or not (recipe.scale_states or isinstance(learner.network, Imitator)):
         return False
-    return all(training["stage"] == "pretrain" for training in _earlier(request.sources.init))
+    new = all(training["stage"] == "pretrain" for training in _earlier(request.sources.init))
+    return new or networks.is_moved(recipe, request.sources)
 
 
 def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import pytest
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import make_demos  # noqa: E402
+from vvla_policies.distill.data import batches  # noqa: E402
 from vvla_policies.distill.data.batches import LUMA, Batches, CachedWindows, Reading, jittered, tensors  # noqa: E402
 from vvla_policies.distill.data.cache import cached  # noqa: E402
 from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
@@ -97,6 +98,35 @@ def test_items_without_an_action_to_learn_are_left_out(files, tmp_path):
     assert len(left_out) == taught.demos
     assert {frame for _, _, frame in left_out} == {3}
     assert taught.__getitems__(range(len(taught)))["actions_valid"].all()
+
+
+def test_actions_that_do_nothing_are_passed_over(files, tmp_path, monkeypatch):
+    """Those made here are small about the middle, where the gripper moves."""
+    monkeypatch.setattr(batches, "STILL", 0.5)
+    monkeypatch.setattr(batches, "GRIP_STEPS", 1)
+    opened = cached(files, tmp_path / "cache")
+    data = CachedWindows(opened, Windows(2, 3, skip_idle=True), [Reading(Inputs(16))])
+    length = opened[0].lengths[0]
+    actions = opened[0].numbers()["actions"][:length]
+    grips = np.append(False, np.diff(actions[:, 6]) != 0)
+    kept = np.flatnonzero((np.abs(actions[:, :6]).max(axis=1) >= 0.5) | grips)
+    assert 3 < len(kept) < length - 1
+    assert grips[kept].sum() == 1
+    for number in range(length - 1):
+        _, _, frame = data.place(number)
+        expected = [row for row in kept if row > frame][:3]  # the frame's own action is that after it
+        item = data.__getitems__([number])
+        assert np.array_equal(item["actions"][0, 1, : len(expected)], actions[expected])
+        assert item["actions_valid"][0, 1].tolist() == [k < len(expected) for k in range(3)]
+
+
+def test_a_grip_takes_a_while_and_is_one_demonstrations_own():
+    still = np.zeros((batches.GRIP_STEPS + 4, 7))
+    still[2:, 6] = 1
+    still[1, 3] = 0.5
+    expected = np.array([False, True] + [True] * batches.GRIP_STEPS + [False, False])
+    assert np.array_equal(batches.moving(still, [len(still)]), expected)
+    assert batches.moving(still, [2, len(still) - 2]).sum() == 1
 
 
 def test_thinned_files_and_a_spacing_that_does_not_fit(tmp_path):

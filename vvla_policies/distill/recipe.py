@@ -66,6 +66,8 @@ class Recipe:
         stride: windows end at every so many frames.
         alignment: which action is a frame's own, see `Windows`.
         skip_disturbed: leave out actions that are not the expert's own.
+        skip_idle: pass over actions that do nothing. An expert that waits for its arm teaches a policy, which does not
+            see what it waits for, to stand still for ever.
         balance: windows of all instructions come equally often; otherwise those of long tasks come more often.
         scale_states: state encoders that are new begin scaled to the demonstrations' states, see `blocks.standardise`;
             those of a checkpoint of another benchmark are.
@@ -121,6 +123,7 @@ class Recipe:
     stride: int = 1
     alignment: Alignment = "causal"
     skip_disturbed: bool = False
+    skip_idle: bool = False
     balance: bool = False
     scale_states: bool = False
     shift_image: int = 0

@@ -214,6 +214,7 @@ def _windows(
         stride=recipe.stride,
         alignment=recipe.alignment,
         skip_disturbed=recipe.skip_disturbed,
+        skip_idle=recipe.skip_idle,
     )
 
     def read(shift: tuple[int, int], jitter: float, kept: Mapping[Path, Sequence[str]]) -> CachedWindows:

@@ -30,6 +30,10 @@ from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
 Batch = dict[str, NDArray[Any]]
+STILL = 0.02
+"""In units of action: what moves the hand by less is standing still."""
+GRIP_STEPS = 15
+"""Steps that fingers take to close or open: standing still then is an action like others."""
 LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""
 
@@ -102,12 +106,15 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self._picture, self._first_picture = pictures[1:] - 1, pictures[self._first[:-1]]
         self._actions = np.concatenate([one["actions"] for one in numbers])
         self._disturbed = np.concatenate([one["disturbed"] for one in numbers])
+        every = [length for file in files for length in file.lengths]
+        counts = moving(self._actions, every) if windows.skip_idle else np.ones(len(self._actions), dtype=np.bool_)
+        before, after = -np.arange(windows.history * spacing, 0, -1), len(counts) + np.arange(windows.future)
+        self._counting = np.concatenate([before, np.flatnonzero(counts), after])
         self._ends, self._frames = self._items()
         if not len(self):
             raise RecordError(f"no frame has an action to learn and pictures of all frames read, {spacing} steps apart")
         self._hand = np.concatenate([one["eef_pos"] for one in numbers]).astype(np.float32)
-        lengths = [length for file in files for length in file.lengths]
-        self._waypoint = next_waypoints(self._actions[:, 6], lengths)
+        self._waypoint = next_waypoints(self._actions[:, 6], every)
         self._read_in()
 
     def __len__(self) -> int:
@@ -236,18 +243,21 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         for start, length, _ in self._demos:
             about = np.arange(0, length - self._lag, self.windows.stride)
             frames = about[:, None] - back
-            taught = self._taught(frames, np.array([start]), np.array([length])).any(axis=(1, 2))
+            taught = self._wanted(frames, np.array([start]), np.array([length]))[1].any(axis=(1, 2))
             found.append(about[taught & self._drawn[start + np.maximum(frames, 0)].all(axis=1)])
         return np.cumsum([len(one) for one in found]), np.concatenate(found)
 
-    def _taught(self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which actions of frames (B, S) are there and to be learnt: (B, S, future)."""
-        wanted = frames[:, :, None] + self._lag + np.arange(self.windows.future)
-        inside = np.clip(wanted, 0, length[..., None] - 1)
-        taught: NDArray[np.bool_] = (wanted == inside) & (frames >= 0)[:, :, None]
+    def _wanted(
+        self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Rows of the actions of frames (B, S), and which of them are there and to be learnt: both (B, S, future)."""
+        first = (start + frames)[..., None] + self._lag
+        rows = self._counting[np.searchsorted(self._counting, first) + np.arange(self.windows.future)]
+        inside = np.clip(rows, start[..., None], (start + length)[..., None] - 1)
+        taught: NDArray[np.bool_] = (rows == inside) & (frames >= 0)[:, :, None]
         if self.windows.skip_disturbed:
-            taught &= ~self._disturbed[start[..., None] + inside]
-        return taught
+            taught &= ~self._disturbed[inside]
+        return inside, taught
 
     def _frame(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The frame in its demonstration that each item is about."""
@@ -293,10 +303,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         return out.reshape(*frames.shape, 2, edge, edge, 3)
 
     def _labels(self, frames: NDArray[Any], start: NDArray[Any], length: NDArray[Any]) -> Batch:
-        there = start[:, :, None] + np.clip(
-            frames[:, :, None] + self._lag + np.arange(self.windows.future), 0, length[:, :, None] - 1
-        )
-        valid = self._taught(frames, start, length)
+        there, valid = self._wanted(frames, start, length)
         now = (start + np.clip(frames, 0, length - 1)).astype(np.int64)
         waypoint = self._hand[self._waypoint[now]] - self._hand[now]
         return {"actions": self._actions[there], "actions_valid": valid, "waypoint": waypoint}
@@ -323,6 +330,24 @@ class Batches:
         items = (pair for _ in iter(int, 1) for pair in self._order)
         for _ in range(self._count):
             yield [next(items) for _ in range(self._size)]
+
+
+def moving(actions: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArray[np.bool_]:
+    """Which actions do something: those that move the hand, and all while fingers may be closing or opening.
+
+    Args:
+        actions: (N, 7), of all demonstrations in a row.
+        lengths: frames of each.
+
+    Returns:
+        (N,).
+    """
+    told = np.diff(actions[:, 6], prepend=actions[:1, 6]) != 0
+    told[np.cumsum([0, *lengths[:-1]])] = False  # another demonstration's gripper is none of its business
+    now = np.arange(len(actions))
+    since = now - np.maximum.accumulate(np.where(told, now, -GRIP_STEPS))
+    shown: NDArray[np.bool_] = (np.abs(actions[:, :6]).max(axis=1) >= STILL) | (since < GRIP_STEPS)
+    return shown
 
 
 def next_waypoints(gripper: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArray[np.int64]:

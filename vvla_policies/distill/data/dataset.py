@@ -53,6 +53,8 @@ class Windows:
         stride: t is every so many frames.
         alignment: which action is a frame's own.
         skip_disturbed: mark actions that are not the expert's own (`vvla demos --noise`) as invalid.
+        skip_idle: pass over actions that do nothing (`batches.moving`): a frame's actions are the next ones that do
+            something. `CachedWindows` alone reads it.
     """
 
     history: int = 1
@@ -61,6 +63,7 @@ class Windows:
     stride: int = 1
     alignment: Alignment = "causal"
     skip_disturbed: bool = False
+    skip_idle: bool = False
 
     def __post_init__(self) -> None:
         if min(self.history, self.future, self.stride) < 1 or self.ahead < 0:

@@ -126,7 +126,8 @@ def test_a_grip_takes_a_while_and_is_one_demonstrations_own():
     still[1, 3] = 0.5
     expected = np.array([False, True] + [True] * batches.GRIP_STEPS + [False, False])
     assert np.array_equal(batches.moving(still, [len(still)]), expected)
-    assert batches.moving(still, [2, len(still) - 2]).sum() == 1
+    assert batches.moving(still, [2, len(still) - 2]).sum() == 1, "told where another begins"
+    assert batches.moving(still, [5, len(still) - 5]).tolist() == [k in {1, 2, 3, 4} for k in range(len(still))]
 
 
 def test_thinned_files_and_a_spacing_that_does_not_fit(tmp_path):

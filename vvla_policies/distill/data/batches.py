@@ -342,11 +342,13 @@ def moving(actions: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArra
     Returns:
         (N,).
     """
+    starts = np.cumsum([0, *lengths[:-1]])
     told = np.diff(actions[:, 6], prepend=actions[:1, 6]) != 0
-    told[np.cumsum([0, *lengths[:-1]])] = False  # another demonstration's gripper is none of its business
+    told[starts] = False
     now = np.arange(len(actions))
-    since = now - np.maximum.accumulate(np.where(told, now, -GRIP_STEPS))
-    shown: NDArray[np.bool_] = (np.abs(actions[:, :6]).max(axis=1) >= STILL) | (since < GRIP_STEPS)
+    last = np.maximum.accumulate(np.where(told, now, -1))
+    gripping = (last >= np.repeat(starts, lengths)) & (now - last < GRIP_STEPS)  # told in the same demonstration
+    shown: NDArray[np.bool_] = (np.abs(actions[:, :6]).max(axis=1) >= STILL) | gripping
     return shown
 
 

@@ -30,8 +30,8 @@ def act(world: Mapping[str, Any], plan: Plan) -> Array:
         (7,) in [-1, 1].
     """
     scene = Scene(world)
-    while plan.moves and over(plan.moves[0], plan.progress, scene.target, scene.tool):
+    while plan.moves and over(plan.moves[0], plan.progress, scene.tool):
         plan.moves, plan.progress = plan.moves[1:], Progress()
     if not plan.moves:
         plan.moves, plan.progress = moves_for(scene), Progress()
-    return command(plan.moves[0], scene.target)
+    return command(plan.moves[0], scene.tool, scene.target)

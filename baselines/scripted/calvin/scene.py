@@ -28,7 +28,7 @@ class Scene:
     def __init__(self, world: Mapping[str, Any]) -> None:
         self._world = world
         self.task: str = world["task"]
-        self.tool: Array = world["tool"]
+        self.tool: Array = np.array([*world["tool"][:3], *euler_xyz(world["tool"][3:])])
         self.target: Array = world["target"]
         self.held: str = world["held"]
         self.opening: float = world["opening"]
@@ -60,7 +60,7 @@ class Scene:
     def yaw(self, block: str, near: float | None = None) -> float:
         """The tool's yaw that grips a block across its width; of equal ones the nearest to the given, or to its own."""
         own = float(euler_xyz(self._world["blocks"][block]["pose"][3:])[2])
-        now = float(self.target[5]) if near is None else near
+        now = float(self.tool[5]) if near is None else near
         step = np.pi / 2 if np.isclose(*self.size(block)[:2]) else np.pi
         return now + float((own - now + step / 2) % step - step / 2)
 

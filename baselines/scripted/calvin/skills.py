@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from vvla_policies.baselines.scripted.calvin.motion import CLOSED, OPEN, Array, Move
+from vvla_policies.baselines.scripted.calvin.motion import CLOSED, OPEN, PASSING, PASSING_TURNED, Array, Move
 from vvla_policies.baselines.scripted.calvin.scene import OUT_OF_SLOPE, UP_SLOPE, Scene
 
 AHEAD = np.pi / 2
@@ -13,15 +13,17 @@ AHEAD = np.pi / 2
 LEANS = {"table": 0.0, "cabinet": -0.6, "drawer": -0.3}
 STEEP = -0.9
 """Pitch of a tool that reaches for a block there, or works on the cabinet's front."""
-TRAVEL = 0.62
-"""Height at which the tool crosses the table with nothing in its way, m."""
+TRAVEL, CLEAR = 0.62, 0.55
+"""Height at which the tool crosses the table with nothing in its way, and from which it may turn to there, m."""
 ABOVE = np.array([0.0, 0.0, 0.1])
 DIP = 0.005
 """A block is gripped that far below its centre, m."""
+PRESSED = 0.004
+"""A block that is shoved is held so much lower, m: off the table it would count as lifted."""
 TURN, SHOVE = 1.35, 0.13
 LIFT = 0.12
-AT_HANDLE, AJAR = 0.06, 0.02
-"""So near the tool is at a handle, and fingers so near are closed, m."""
+AT_HANDLE, AJAR, WIDE = 0.06, 0.02, 0.07
+"""So near the tool is at a handle, fingers so near are closed, and so far apart open, m."""
 FROM_WALL, OVER_EDGE = 0.08, -0.225
 """How far from the drawer's middle a block may fall into it, and where on the way it is let go (along y), m."""
 
@@ -32,22 +34,28 @@ def moves_for(scene: Scene) -> list[Move]:
     words = task.split("_")
     if task.startswith(("rotate_", "push_")) and "block" in words:
         skill = _turn if words[0] == "rotate" else _shove
-        return [*let_go(scene), *skill(scene, f"block_{words[1]}", words[3])]
+        return skill(scene, f"block_{words[1]}", words[3])
     if task.startswith("lift_"):
-        return [*let_go(scene), *pick(scene, f"block_{words[1]}")]
+        return pick(scene, f"block_{words[1]}")
     return SKILLS[task](scene)
 
 
 def let_go(scene: Scene) -> list[Move]:
-    """Opens the hand and draws it back; a door or drawer that it is still moving is moved to its end first."""
-    pitch, yaw = float(scene.target[4]), float(scene.target[5])
+    """Lets go of what is between the fingers and draws back; a door or drawer that is being moved goes to its end first.
+
+    A hand that is up and holds nothing has nothing to do.
+    """
+    _, pitch, yaw = map(float, scene.tool[3:])
     pushed = _rest_of_the_way(scene)
     here = scene.tool[:3] + pushed
     back = here + 0.08 * _backwards(pitch, yaw)
-    back[2] = max(back[2], 0.56)
+    back[2] = max(back[2], CLEAR)
     grip = CLOSED if scene.opening < AJAR else OPEN
-    last = [Move(here, pitch, yaw, grip, 0.5, hold=4)] if pushed.any() else [Move(here, pitch, yaw, OPEN, hold=4)]
-    return [*last, Move(back, pitch, yaw, grip if pushed.any() else OPEN)]
+    if pushed.any():
+        first = [Move(here, pitch, yaw, grip, 0.5)]
+    else:
+        first = [Move(here, pitch, yaw, OPEN, hold=4)] if AJAR <= scene.opening <= WIDE else []
+    return [*first, Move(back, pitch, yaw, grip, passing=True)] if first or scene.tool[2] < CLEAR else []
 
 
 def _rest_of_the_way(scene: Scene) -> Array:
@@ -81,14 +89,16 @@ def pick(scene: Scene, block: str) -> list[Move]:
     pitch = LEANS[scene.lies_in(block)]
     back = _backwards(pitch, yaw)
     grip = place - np.array([0, 0, DIP])
-    before = grip + 0.1 * back
     lifted = grip + LIFT * back + (0 if pitch == 0.0 else np.array([0, -0.03, 0.03]))
-    return [
-        *_approach(scene, before, pitch, yaw, OPEN),
-        Move(grip, pitch, yaw, OPEN, 0.5),
-        Move(grip, pitch, yaw, CLOSED, hold=8),
-        Move(lifted, pitch, yaw, CLOSED, 0.5),
-    ]
+    return [*_grip(scene, block, yaw, pitch), Move(lifted, pitch, yaw, CLOSED, 0.5)]
+
+
+def _grip(scene: Scene, block: str, yaw: float, pitch: float = 0.0) -> list[Move]:
+    if scene.held == block and AJAR < scene.opening < WIDE:
+        return []
+    place = scene.place(block) - np.array([0, 0, DIP])
+    before = place + 0.1 * _backwards(pitch, yaw)
+    return [*_reach(scene, before, Move(place, pitch, yaw, OPEN, 0.5)), Move(place, pitch, yaw, CLOSED, hold=8)]
 
 
 def _backwards(pitch: float, yaw: float) -> Array:
@@ -96,29 +106,46 @@ def _backwards(pitch: float, yaw: float) -> Array:
     return np.array([np.sin(pitch) * np.cos(yaw), np.sin(pitch) * np.sin(yaw), np.cos(pitch)])
 
 
+def _reach(scene: Scene, before: Array, contact: Move, way: list[Move] | None = None) -> list[Move]:
+    """To a first contact, from anywhere; a hand that is between the place before it and there goes straight on.
+
+    Args:
+        scene: one look at the world.
+        before: (3,), the place from which it is a straight way.
+        contact: the last move.
+        way: how to come to the place before; None for `_approach`.
+    """
+    if _between(scene, before, contact):
+        return [contact]
+    return [*let_go(scene), *(way or _approach(scene, before, contact.pitch, contact.yaw, contact.grip)), contact]
+
+
+def _between(scene: Scene, before: Array, contact: Move) -> bool:
+    """Whether the tool is on the straight way to a contact, turned as it must be, fingers open or closed as wanted."""
+    line = contact.position - before
+    share = float(np.clip((scene.tool[:3] - before) @ line / (line @ line), 0.0, 1.0))
+    aside = float(np.linalg.norm(scene.tool[:3] - before - share * line))
+    turn = float(np.linalg.norm(contact.missing(scene.tool)[1]))
+    fits = bool(scene.held) or (scene.opening > WIDE if contact.grip == OPEN else scene.opening < AJAR)
+    return aside < PASSING and turn < PASSING_TURNED and fits
+
+
 def _approach(scene: Scene, before: Array, pitch: float, yaw: float, grip: float) -> list[Move]:
     """To a place, over everything that stands on the table."""
-    here = scene.tool[:3]
+    here, (_, pitch_here, yaw_here) = scene.tool[:3], map(float, scene.tool[3:])
     high = max(TRAVEL, float(before[2]))
     over_here = np.array([here[0], min(here[1], -0.05), high])
     over_there = np.array([before[0], min(before[1], -0.02), high])
+    free = here[2] > CLEAR and here[1] <= over_here[1]
+    up = [] if free else [Move(over_here, pitch_here, yaw_here, grip, passing=True)]
     return [
-        Move(over_here, float(scene.target[4]), float(scene.target[5]), grip),
-        Move(over_there, pitch, yaw, grip),
+        *up,
+        Move(over_there, pitch, yaw, grip, passing=pitch == 0.0),
         Move(before, pitch, yaw, grip),
     ]
 
 
 # --- blocks on the table -----------------------------------------------------------------------------------------
-
-
-def _grip(scene: Scene, block: str, yaw: float) -> list[Move]:
-    place = scene.place(block) - np.array([0, 0, DIP])
-    return [
-        *_approach(scene, place + ABOVE, 0.0, yaw, OPEN),
-        Move(place, 0.0, yaw, OPEN, 0.5),
-        Move(place, 0.0, yaw, CLOSED, hold=8),
-    ]
 
 
 def _turn(scene: Scene, block: str, side: str) -> list[Move]:
@@ -130,7 +157,7 @@ def _turn(scene: Scene, block: str, side: str) -> list[Move]:
 
 def _shove(scene: Scene, block: str, side: str) -> list[Move]:
     yaw = scene.yaw(block, AHEAD)
-    place = scene.place(block) - np.array([0, 0, DIP + 0.001])
+    place = scene.place(block) - np.array([0, 0, DIP + PRESSED])
     step = SHOVE if side == "right" else -SHOVE
     lanes = [np.array([place[0] + step, y, place[2]]) for y in (place[1], -0.05, -0.1, -0.15)]
     end = max(lanes, key=lambda spot: _clearance(scene, block, spot) - 0.2 * abs(spot[1] - place[1]))
@@ -157,7 +184,6 @@ def _push_into_drawer(scene: Scene) -> list[Move]:
     x = float(np.clip(place[0], floor[0] - FROM_WALL, floor[0] + FROM_WALL))
     aside, over = np.array([x, -0.12, place[2]]), np.array([x, OVER_EDGE, place[2]])
     return [
-        *let_go(scene),
         *_grip(scene, block, yaw),
         Move(aside, 0.0, yaw, CLOSED, 0.4),
         Move(over, 0.0, yaw, CLOSED, 0.4, hold=4),
@@ -170,14 +196,9 @@ def _push_into_drawer(scene: Scene) -> list[Move]:
 
 
 def _put(scene: Scene, spot: Array, pitch: float, yaw: float) -> list[Move]:
-    back = _backwards(pitch, yaw)
-    before = spot + 0.1 * back
-    return [
-        *_approach(scene, before, pitch, yaw, CLOSED),
-        Move(spot, pitch, yaw, CLOSED, 0.4, hold=4),
-        Move(spot, pitch, yaw, OPEN, hold=6),
-        Move(before, pitch, yaw, OPEN, 0.5),
-    ]
+    before, put = spot + 0.1 * _backwards(pitch, yaw), Move(spot, pitch, yaw, CLOSED, 0.4, hold=4)
+    way = [] if _between(scene, before, put) else _approach(scene, before, pitch, yaw, CLOSED)
+    return [*way, put, Move(spot, pitch, yaw, OPEN, hold=6), Move(before, pitch, yaw, OPEN, 0.5)]
 
 
 def _place_in_slider(scene: Scene) -> list[Move]:
@@ -204,7 +225,7 @@ def _stack(scene: Scene) -> list[Move]:
 
 def _unstack(scene: Scene) -> list[Move]:
     top = max(scene.blocks, key=lambda b: float(scene.place(b)[2]) if scene.lies_in(b) == "table" else 0.0)
-    return [*let_go(scene), *pick(scene, top)]
+    return pick(scene, top)
 
 
 # --- the table's parts -------------------------------------------------------------------------------------------
@@ -215,9 +236,7 @@ def _move_slider(left: bool) -> Callable[[Scene], list[Move]]:
         start = slider_handle(scene)
         end = start + np.array([-0.25 if left else 0.25, 0, 0])
         return [
-            *let_go(scene),
-            *_approach(scene, start + ABOVE, 0.0, AHEAD, OPEN),
-            Move(start, 0.0, AHEAD, OPEN, 0.5),
+            *_reach(scene, start + ABOVE, Move(start, 0.0, AHEAD, OPEN, 0.5)),
             Move(end, 0.0, AHEAD, OPEN, 0.5, hold=5),
             Move(end + ABOVE, 0.0, AHEAD, OPEN, 0.5),
         ]
@@ -229,13 +248,14 @@ def _move_drawer(opens: bool) -> Callable[[Scene], list[Move]]:
     def skill(scene: Scene) -> list[Move]:
         start = drawer_handle(scene) + np.array([0, 0.037 if opens else -0.04, 0])
         end = start + np.array([0, -0.22 if opens else scene.joints["base__drawer"] + 0.03, 0])
-        high = np.array([start[0], min(start[1], -0.27), 0.56])
+        before = start + 0.6 * ABOVE
+        way = [
+            Move(np.array([*scene.tool[:2], TRAVEL]), 0.0, AHEAD, CLOSED, passing=True),
+            Move(np.array([start[0], min(start[1], -0.27), CLEAR]), 0.0, AHEAD, CLOSED, passing=True),
+            Move(before, 0.0, AHEAD, CLOSED),
+        ]
         return [
-            *let_go(scene),
-            Move(np.array([*scene.tool[:2], TRAVEL]), 0.0, AHEAD, CLOSED),
-            Move(high, 0.0, AHEAD, CLOSED),
-            Move(start + 0.06 * ABOVE / 0.1, 0.0, AHEAD, CLOSED),
-            Move(start, 0.0, AHEAD, CLOSED, 0.5),
+            *_reach(scene, before, Move(start, 0.0, AHEAD, CLOSED, 0.5), way),
             Move(end, 0.0, AHEAD, CLOSED, 0.5, hold=5),
             Move(end + ABOVE, 0.0, AHEAD, CLOSED),
         ]
@@ -251,9 +271,7 @@ def _move_switch(up: bool) -> Callable[[Scene], list[Move]]:
         end = start - side * 0.11 * UP_SLOPE
         before = start + 0.1 * OUT_OF_SLOPE
         return [
-            *let_go(scene),
-            *_approach(scene, before, STEEP, AHEAD, CLOSED),
-            Move(start, STEEP, AHEAD, CLOSED, 0.5),
+            *_reach(scene, before, Move(start, STEEP, AHEAD, CLOSED, 0.5)),
             Move(end, STEEP, AHEAD, CLOSED, 0.4, hold=5),
             Move(end + 0.1 * OUT_OF_SLOPE, STEEP, AHEAD, CLOSED),
         ]
@@ -265,9 +283,7 @@ def _press_button(scene: Scene) -> list[Move]:
     button = scene.frame("button_link")
     top = np.array([button[0], button[1], 0.5])
     return [
-        *let_go(scene),
-        *_approach(scene, top + ABOVE, 0.0, AHEAD, CLOSED),
-        Move(top, 0.0, AHEAD, CLOSED, 0.5),
+        *_reach(scene, top + ABOVE, Move(top, 0.0, AHEAD, CLOSED, 0.5)),
         Move(top - np.array([0, 0, 0.035]), 0.0, AHEAD, CLOSED, 0.4, hold=4),
         Move(top + ABOVE, 0.0, AHEAD, CLOSED),
     ]

@@ -128,7 +128,7 @@ PROTOCOLS: dict[str, Protocol] = {
             (200, 200), 1000, "CALVIN's own evaluation (arXiv 2112.03227): steps per subtask", wrist_size=(84, 84),
         ),
         Protocol(
-            "practice", "calvin", {f"calvin_{scene}": 120 for scene in "abcd"}, 10, +1.0, "after", (200, 200), 50,
+            "practice", "calvin", {f"calvin_{scene}": 240 for scene in "abcd"}, 10, +1.0, "after", (200, 200), 50,
             "this package: new draws of the start, for demonstrations; steps per subtask", "fresh", (84, 84),
         ),
     )

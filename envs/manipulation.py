@@ -160,10 +160,19 @@ class ManipulationEnv(gym.Env[dict[str, Any], NDArray[np.float32]]):
             self.watcher(within, self._outcome)
         return self._outcome
 
-    def observe(self) -> Observation:
-        """The observation after the last step; draws the cameras of the settings."""
+    def observe(self, draw: bool = True) -> Observation:
+        """The observation after the last step.
+
+        Args:
+            draw: draw the cameras of the settings; without it their pictures are black.
+        """
+        cameras = self.settings.cameras
         with self._timed("drawing"):
-            return self._observe(self.settings.cameras)
+            if draw:
+                return self._observe(cameras)
+            size = self.settings.protocol.size
+            blank = {camera: np.zeros((*size(camera), 3), dtype=np.uint8) for camera in cameras}
+            return {**self._observe(()), **blank}  # type: ignore[typeddict-item]
 
     def run(self, chunk: NDArray[np.floating[Any]]) -> tuple[Outcome, int]:
         """Advances through a chunk until it ends, the episode ends or the instruction changes.

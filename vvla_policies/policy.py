@@ -108,7 +108,11 @@ class Memory:
     Attributes:
         seed: the episode's seed.
         rng: a generator seeded by it, the only source of randomness for this episode.
+        looks: whether the policy will read pictures when it is asked next about this episode. Where it says no after
+            an answer, nothing is drawn, and it is shown black ones.
     """
+
+    looks = True
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -1,9 +1,12 @@
 """A novice and an expert in turns: who acts when, what is marked, and that a learner is taught by the expert alone."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from tests import demo_fakes
+from tests.fakes import Expert
 from vvla_policies.distill.demos import handover
 from vvla_policies.distill.demos.collect import DemoRequest, collect
 from vvla_policies.distill.demos.handover import Handover, novice_steps
@@ -27,6 +30,26 @@ class Novice(BatchedPolicy):
 
     def act_batch(self, obs, instructions, memories):
         return [np.tile(np.float32([0, 0, 0, 0, 0, self._sign, 1]), (5, 1)) for _ in obs]
+
+
+class Watched(Novice):
+    """Keeps whether its pictures are drawn."""
+
+    seen: ClassVar[list[bool]] = []
+
+    def act_batch(self, obs, instructions, memories):
+        self.seen.extend(bool(one["image"].any()) for one in obs)
+        return super().act_batch(obs, instructions, memories)
+
+
+class WatchedExpert(Expert):
+    """Keeps whether pictures are drawn for it, which it does not read."""
+
+    seen: ClassVar[list[bool]] = []
+
+    def act_batch(self, obs, instructions, memories):
+        self.seen.extend(bool(one["image"].any()) for one in obs)
+        return super().act_batch(obs, instructions, memories)
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +79,16 @@ def test_what_the_novice_did_is_recorded_and_marked(tmp_path):
             assert marked[0]
             assert not marked[-1]
     assert all(one.success and one.same for one in verify(path))
+
+
+def test_pictures_are_drawn_for_the_novice_alone(tmp_path):
+    names = {"policy": f"{__name__}:WatchedExpert", "novice": f"{__name__}:Watched"}
+    run = collect(request(tmp_path / "blind", **names))
+    assert len(Watched.seen) >= len(run.records)
+    assert all(Watched.seen)
+    assert WatchedExpert.seen
+    assert not any(WatchedExpert.seen)
+    assert [r.steps for r in run.records] == [r.steps for r in collect(request(tmp_path / "seeing")).records]
 
 
 def test_turns_begin_with_the_novice_and_end_with_the_expert():

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvla_policies.errors import PolicyError
-from vvla_policies.observation import Observation
+from vvla_policies.observation import CAMERAS, Observation
 from vvla_policies.policy import ActionChunk, BatchedPolicy, Memory, as_chunk
 from vvla_policies.registry import load_policy
 
@@ -82,6 +82,7 @@ class Handover(BatchedPolicy):
     def __init__(self, policy: str, novice: str, novice_options: Mapping[str, Any], **options: Any) -> None:
         self._expert, self._novice = _batched(policy, options), _batched(novice, novice_options)
         expert, other = self._expert.card, self._novice.card
+        self._expert_looks = not set(CAMERAS).isdisjoint(expert.reads)
         told = {"novice": {"name": other.name, "weights": other.weights, **other.notes}}
         self.card = replace(
             expert,
@@ -115,6 +116,7 @@ class Handover(BatchedPolicy):
                 for row, chunk in zip(rows, said, strict=True):
                     answers[row] = as_chunk(chunk, policy.card)[: turns[row][1]]
                     mine[row].step += len(answers[row])
+                    mine[row].looks = self._expert_looks or mine[row].turn()[0]
         return answers
 
     def close(self) -> None:

@@ -258,7 +258,7 @@ class Engine:
                 self._finish(slot, answer)
             else:
                 episode.chunk = answer
-                slot.send(Continue(answer))
+                slot.send(Continue(answer, self._host.looks(number)))
 
     def _batch(self) -> list[int]:
         if self._episodes[self._asking[0]].alone:

@@ -83,6 +83,11 @@ class PolicyHost:
             return [answers.error] if alone else [again] * len(questions)
         return [_checked(attempt(functools.partial(as_chunk, answer, self.card))) for answer in answers]
 
+    def looks(self, slot: int) -> bool:
+        """Whether the policy will read pictures when the slot's episode asks next."""
+        memory = self._memories.get(slot)
+        return memory is None or memory.looks
+
     def end(self, slot: int) -> None:
         """Forgets the slot; its instance is free for another."""
         self._memories.pop(slot, None)

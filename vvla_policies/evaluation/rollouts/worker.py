@@ -68,9 +68,15 @@ class Begin:
 
 @dataclass(frozen=True)
 class Continue:
-    """To the worker: execute these actions."""
+    """To the worker: execute these actions.
+
+    Attributes:
+        chunk: (T, 7).
+        looks: whether the pictures after them will be read.
+    """
 
     chunk: ActionChunk
+    looks: bool = True
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ class Stage:
         if isinstance(order, Begin):
             return self._begin(*self._prepared(order), order.key)
         assert self._env is not None
-        return self._turn(self._env, *self._env.run(order.chunk))
+        return self._turn(self._env, *self._env.run(order.chunk), order.looks)
 
     def _prepared(self, order: Begin) -> tuple[ManipulationEnv, float]:
         """The environment for an episode and the seconds it took to build."""
@@ -179,13 +185,13 @@ class Stage:
         self._fixtures = env.fixtures_hash()
         return self._turn(env, outcome, 0)
 
-    def _turn(self, env: ManipulationEnv, outcome: Outcome, executed: int) -> Turn:
+    def _turn(self, env: ManipulationEnv, outcome: Outcome, executed: int, looks: bool = True) -> Turn:
         assert self._scene is not None
         observation = None
         if outcome.over and self._witness is not None:
             self._witness.end(outcome)
         if not outcome.over:
-            observation = self._publish(env.observe(), self._scene.settings)
+            observation = self._publish(env.observe(looks or outcome.renewed), self._scene.settings)
             if self._scene.privileged:
                 observation["privileged"] = env.privileged()
         return Turn(outcome, executed, self._fixtures, dict(env.seconds), observation)

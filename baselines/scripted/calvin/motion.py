@@ -98,10 +98,8 @@ def over(move: Move, progress: Progress, tool: Array) -> bool:
         tool: (6,), the measured pose.
     """
     shift, turn = (float(np.linalg.norm(part)) for part in move.missing(tool))
-    if move.passing:
-        there = shift < PASSING and turn < PASSING_TURNED
-    else:
-        there = shift < NEAR and turn < TURNED
+    near, turned = (PASSING, PASSING_TURNED) if move.passing else (NEAR, TURNED)
+    there = shift < near and turn < turned
     left = shift + turn / 10
     progress.stuck = 0 if left < progress.nearest - NEARER else progress.stuck + 1
     progress.nearest = min(left, progress.nearest)

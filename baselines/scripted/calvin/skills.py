@@ -41,7 +41,7 @@ def moves_for(scene: Scene) -> list[Move]:
 
 
 def let_go(scene: Scene) -> list[Move]:
-    """Lets go of what is between the fingers and draws back; a door or drawer that is being moved goes to its end first.
+    """Lets go of what is between the fingers and draws back, a door or drawer that is being moved at its end only.
 
     A hand that is up and holds nothing has nothing to do.
     """

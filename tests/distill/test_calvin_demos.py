@@ -167,9 +167,7 @@ def test_a_demonstration_succeeds_again_from_its_start(tmp_path):
         for k, frame in enumerate(frames):
             np.testing.assert_allclose(world.robot.observation()[:3], frame["robot_obs"][:3], atol=0.02, err_msg=str(k))
             world.step(frame["rel_actions"].astype(np.float64))
-        for _ in range(
-            5
-        ):  # a demonstration ends as the light comes on; without its past the hand may be a little behind
+        for _ in range(5):  # it ends as the light comes on; without its past the hand may be a little behind
             world.step(frames[-1]["rel_actions"].astype(np.float64))
         assert done("turn_on_led", start, world.look())
     finally:

@@ -19,7 +19,7 @@ ABOVE = np.array([0.0, 0.0, 0.1])
 DIP = 0.005
 """A block is gripped that far below its centre, m."""
 PRESSED = 0.004
-"""A block that is shoved is held so much lower, m: off the table it would count as lifted."""
+"""A block that is shoved is held so much lower, m, to stay on the table."""
 TURN, SHOVE = 1.35, 0.13
 LIFT = 0.12
 AT_HANDLE, AJAR, WIDE = 0.06, 0.02, 0.07

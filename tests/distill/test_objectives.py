@@ -65,7 +65,7 @@ def test_a_student_is_trained_on_what_it_sees_when_it_acts(shown, monkeypatch):
         kept.clear()
     with torch.no_grad():
         objective = ActionObjective(student, student_recipe("finetune"), instructions, HISTORY)
-        trained = student(*objective.inputs(batch))
+        trained = student.answer(*objective.inputs(batch))
     assert torch.equal(torch.cat([a[0] for a in acting["see"]]), calls["see"][0][0])
     assert torch.equal(torch.cat([a[0] for a in acting["feel"]]), calls["feel"][0][0])
     assert torch.equal(acting["embed"][-1][0], calls["embed"][0][0][0])

@@ -59,7 +59,7 @@ def test_total_is_the_released_codes_sum() -> None:
 def test_a_small_teacher_learns() -> None:
     torch.manual_seed(0)
     config = get_preset("seer-mini", hidden=64, heads=2, layers=2, chunk=2, picture=32, vision_width=64, vision_heads=2,
-                        text_width=32, decoder_heads=2, latents=2, history=2, foresight=4)  # fmt: skip
+                        text_width=32, decoder_heads=2, latents=3, history=2, foresight=4)  # fmt: skip
     seer = Seer(config).train()
     pictures = torch.randint(0, 256, (8, 2, 32, 32, 3), dtype=torch.uint8)
     state, labels = torch.randn(8, 8), torch.rand(4, 2, 2, 7) * 2 - 1

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from vvla_policies.teacher.config import SeerConfig, get_preset  # noqa: E402
 from vvla_policies.teacher.mask import Masking, additive, block_mask, last_step_rows  # noqa: E402
 
-CONFIG = get_preset("seer-mini", latents=2, foresight=4, chunk=3)
+CONFIG = get_preset("seer-mini", latents=3, foresight=4, chunk=3)
 STEPS = 6
 
 

@@ -14,52 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from vvla_policies.baselines.imitation.network import Imitator
+from vvla_policies.distill.auxiliary import Losses, Pointing, Waypoint
 from vvla_policies.distill.recipe import AlignLoss, Recipe
 from vvla_policies.student.network import Student
 from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.losses import LossWeights, action_losses, foresight_loss, masked_mean, total_loss
 from vvla_policies.teacher.mask import Masking
 from vvla_policies.teacher.network import Features, Seer
-
-Losses = dict[str, Tensor]
-
-
-class Waypoint(nn.Module):
-    """An auxiliary task: action features shall tell where the hand goes next, see `Recipe.waypoint_weight`.
-
-    Args:
-        width: of the features.
-        weight: of the loss; 0 makes a module that does nothing.
-    """
-
-    UNIT = 0.1
-    """Metres that count as 1."""
-    EXACT = 0.1
-    """Of a unit: nearer than that, the error counts squared. Grasping needs the centimetre."""
-
-    def __init__(self, width: int, weight: float) -> None:
-        super().__init__()
-        self.weight = weight
-        self.head = nn.Linear(width, 3) if weight else None
-        if self.head is not None:
-            nn.init.zeros_(self.head.weight)
-            nn.init.zeros_(self.head.bias)
-
-    def added(self, losses: Losses, features: Tensor, batch: dict[str, Tensor]) -> Losses:
-        """The losses with its own among them.
-
-        Args:
-            losses: with "loss".
-            features: (B, S, chunk, width).
-            batch: of `CachedWindows`.
-        """
-        if self.head is None:
-            return losses
-        valid = batch["actions_valid"].any(dim=-1)
-        found = self.head(features.mean(dim=2)).float()
-        each = nn.functional.smooth_l1_loss(found, batch["waypoint"] / self.UNIT, reduction="none", beta=self.EXACT)
-        loss = masked_mean(each.mean(-1), valid)
-        return {**losses, "loss": losses["loss"] + self.weight * loss, "waypoint": loss}
 
 
 class TeacherObjective(nn.Module):
@@ -69,20 +30,26 @@ class TeacherObjective(nn.Module):
         seer: the network, encoders attached.
         recipe: weights, kind of arm loss, masking.
         instructions: those that "task" counts in.
+        things: to point at, see `Pointing`.
     """
 
-    def __init__(self, seer: Seer, recipe: Recipe, instructions: Sequence[str]) -> None:
+    def __init__(self, seer: Seer, recipe: Recipe, instructions: Sequence[str], things: int = 0) -> None:
         super().__init__()
         self.network = seer
         self._recipe = recipe
         self._instructions = tuple(instructions)
         self._masking = Masking(recipe.only_foresight, recipe.own_state, recipe.goal, recipe.hidden)
         self.waypoint = Waypoint(seer.config.hidden, recipe.waypoint_weight)
+        self.pointing = Pointing(seer.config.vision_width, seer.config.hidden, things, recipe.point_weight)
 
     def forward(self, batch: dict[str, Tensor]) -> Losses:
         """A batch of `CachedWindows`, with pictures ahead unless foresight has no weight; scalars, "loss" the sum."""
-        recipe = self._recipe
-        features = teacher_features(self.network, batch, self._instructions, self._masking)
+        recipe, shape = self._recipe, batch["state"].shape[:2]
+        views = self.network.see(batch["pictures"].flatten(0, 1))
+        text = read_instructions(self.network, batch, self._instructions)
+        state = batch["state"].flatten(0, 1)
+        conditions = self.network.conditions(views, text, state)
+        features = self.network(conditions.unflatten(0, shape), self._masking)
         predicted = self.network.decode(features.action)
         arm, gripper = action_losses(predicted, batch["actions"], batch["actions_valid"], recipe.arm_loss)
         losses = {"loss": arm + recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
@@ -90,6 +57,9 @@ class TeacherObjective(nn.Module):
             foresight = self._foresight(features.foresight, batch)
             total = total_loss(arm, gripper, foresight, LossWeights(recipe.gripper_weight, recipe.foresight_weight))
             losses |= {"loss": total, "foresight": foresight}
+        last = [part.unflatten(0, shape)[:, -1] for part in (views, text, state)]
+        looks = self.network.looks(*last) if self.pointing.weight else None
+        losses = self.pointing.added(losses, last[0][:, :, 1:], features.action[:, -1], batch, looks)
         return self.waypoint.added(losses, features.action, batch)
 
     def _foresight(self, features: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -147,9 +117,12 @@ class StudentObjective(nn.Module):
         recipe: kinds and weights of losses.
         instructions: those that "task" counts in.
         steps: of every window.
+        things: to point at, see `Pointing`.
     """
 
-    def __init__(self, student: Student, recipe: Recipe, instructions: Sequence[str], steps: int) -> None:
+    def __init__(
+        self, student: Student, recipe: Recipe, instructions: Sequence[str], steps: int, things: int = 0
+    ) -> None:
         super().__init__()
         self.network = student
         self._recipe = recipe
@@ -157,10 +130,11 @@ class StudentObjective(nn.Module):
         self.register_buffer("dialogs", layout.batch(instructions, steps), persistent=False)
         self.dialogs: Tensor
         self.waypoint = Waypoint(student.config.decoder_width, recipe.waypoint_weight)
+        self.pointing = Pointing(student.config.hidden, student.config.decoder_width, things, recipe.point_weight)
 
     def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """What `Student.forward` takes: ids (B, L), pictures (B, S, 2, h, w, 3), states (B, S, 8)."""
-        return self.dialogs[batch["task"]], batch["pictures"], batch["state"]
+        """What `Student.answer` takes: ids (B, L), visual tokens (2 B S, cells, hidden), states (B, S, 8)."""
+        return self.dialogs[batch["task"]], self.network.see(batch["pictures"].flatten(0, 2)), batch["state"]
 
 
 class AlignObjective(StudentObjective):
@@ -184,7 +158,7 @@ class AlignObjective(StudentObjective):
 
     def forward(self, batch: dict[str, Tensor]) -> Losses:
         """Scalars: "loss"."""
-        found = self.network(*self.inputs(batch)).features
+        found = self.network.answer(*self.inputs(batch)).features
         valid = batch["actions_valid"].any(dim=-1, keepdim=True).expand(found.shape[:-1])
         losses = {"loss": align_loss(found, self.target(batch), valid, self._recipe.align_loss)}
         return self.waypoint.added(losses, found, batch)
@@ -205,9 +179,12 @@ class ActionObjective(StudentObjective):
 
     def forward(self, batch: dict[str, Tensor]) -> Losses:
         """Scalars: "loss", "arm", "gripper"."""
-        said = self.network(*self.inputs(batch))
+        ids, visual, states = self.inputs(batch)
+        said = self.network.answer(ids, visual, states)
         arm, gripper = action_losses(said.actions, batch["actions"], batch["actions_valid"], self._recipe.arm_loss)
         losses = {"loss": arm + self._recipe.gripper_weight * gripper, "arm": arm, "gripper": gripper}
+        seen = visual.unflatten(0, (*states.shape[:2], 2))[:, -1]
+        losses = self.pointing.added(losses, seen, said.features[:, -1], batch)
         return self.waypoint.added(losses, said.features, batch)
 
 
@@ -221,32 +198,35 @@ class FrameEncoder(Protocol):
         """Frames (n, ...)."""
 
 
+def read_instructions(network: FrameEncoder, batch: dict[str, Tensor], instructions: Sequence[str]) -> Tensor:
+    """The instruction of every frame of a batch, (B S, text width); each of them is read once.
+
+    Args:
+        network: reads.
+        batch: "state" (B, S, 8), "task" (B,).
+        instructions: those that "task" counts in.
+    """
+    tasks, place = batch["task"].unique(return_inverse=True)
+    text = network.read([instructions[int(task)] for task in tasks])
+    return text[place].repeat_interleave(batch["state"].shape[1], dim=0)
+
+
 def encoded_frames(network: FrameEncoder, batch: dict[str, Tensor], instructions: Sequence[str]) -> Tensor:
-    """All frames of a batch, encoded: (B, S, ...); every instruction is read once.
+    """All frames of a batch, encoded: (B, S, ...).
 
     Args:
         network: encodes.
         batch: "pictures" (B, S, 2, edge, edge, 3), "state" (B, S, 8), "task" (B,).
         instructions: those that "task" counts in.
     """
-    shape = batch["state"].shape[:2]
-    tasks, place = batch["task"].unique(return_inverse=True)
-    text = network.read([instructions[int(task)] for task in tasks])[place].repeat_interleave(shape[1], dim=0)
-    return network.encode(batch["pictures"].flatten(0, 1), text, batch["state"].flatten(0, 1)).unflatten(0, shape)
+    pictures, state = (batch[name].flatten(0, 1) for name in ("pictures", "state"))
+    text = read_instructions(network, batch, instructions)
+    return network.encode(pictures, text, state).unflatten(0, batch["state"].shape[:2])
 
 
-def teacher_features(
-    seer: Seer, batch: dict[str, Tensor], instructions: Sequence[str], masking: Masking | None = None
-) -> Features:
-    """A teacher over whole windows.
-
-    Args:
-        seer: the network.
-        batch: and the following, see `encoded_frames`.
-        instructions: likewise.
-        masking: switches of pre-training.
-    """
-    return seer(encoded_frames(seer, batch, instructions), masking or Masking())
+def teacher_features(seer: Seer, batch: dict[str, Tensor], instructions: Sequence[str]) -> Features:
+    """A teacher over whole windows; see `encoded_frames`."""
+    return seer(encoded_frames(seer, batch, instructions))
 
 
 def align_loss(found: Tensor, target: Tensor, valid: Tensor, kind: AlignLoss) -> Tensor:

@@ -43,6 +43,7 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "arm_loss": _ACTING,
     "gripper_weight": _ACTING,
     "waypoint_weight": (*_ACTING, *_ALIGN),
+    "point_weight": _ACTING,
     **dict.fromkeys(("foresight_weight", "foresight_share", "only_foresight", "own_state", "goal", "hidden"), _TEACHER),
 }
 """The stages that read a field, where others do not."""
@@ -98,6 +99,8 @@ class Recipe:
         foresight_share: of each batch's windows, those whose foresight is predicted.
         waypoint_weight: of an auxiliary loss: from the action features, where the hand will be when the gripper next
             opens or closes. Its head is no part of the checkpoint. 0 leaves it out.
+        point_weight: of another: from the visual features, which cell of each picture shows a thing, and where in it.
+            The simulator knows: it must be here, with the assets that the demonstrations were made with.
         align_loss: "mse" is the paper's, "l2" (mean of the norms) the released code's.
         only_foresight: and the next three, see `teacher.mask.Masking`.
         own_state: likewise.
@@ -152,6 +155,7 @@ class Recipe:
     foresight_weight: float = 0.1
     foresight_share: float = 1.0
     waypoint_weight: float = 0.0
+    point_weight: float = 0.0
     align_loss: AlignLoss = "mse"
     only_foresight: bool = False
     own_state: bool = False

@@ -28,6 +28,7 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
+from vvla_policies.distill.lessons.points import read_points
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -47,7 +48,7 @@ from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
-LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "right", "l1", "kl", "eval_loss")
+LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "points", "goals", "looks", "right", "l1", "kl", "eval_loss")
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,14 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
             windows.extra["features"] = cached_features(windows, target, _cache(request), note)
         if recipe.stage == "pretrain":
             windows.lessons = _lessons(recipe, files, windows, learner)
+        if recipe.point_weight:
+            windows.extra |= read_points(files, windows, note)
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
     if _is_to_calibrate(request, learner):
         learner.network.calibrate(torch.from_numpy(data.states()))
-    objective = _objective(recipe, learner, target, data.instructions)
+    objective = _objective(recipe, learner, target, data)
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
     start = last_checkpoint(folder) if request.resume else None
     progress = Progress(
@@ -252,19 +255,18 @@ def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[
     return round(shift[0] * factor), round(shift[1] * factor)
 
 
-def _objective(
-    recipe: Recipe, learner: Learner, target: Learner | None, instructions: Sequence[str]
-) -> torch.nn.Module:
-    network = learner.network
+def _objective(recipe: Recipe, learner: Learner, target: Learner | None, data: CachedWindows) -> torch.nn.Module:
+    network, instructions = learner.network, data.instructions
+    things = data.extra["things"].shape[1] if "things" in data.extra else 0
     if isinstance(network, Seer):
-        return TeacherObjective(network, recipe, instructions)
+        return TeacherObjective(network, recipe, instructions, things)
     if isinstance(network, Imitator):
         return ImitationObjective(network, instructions)
     assert isinstance(network, Student)
     if recipe.stage == "pretrain":
         return PretrainObjective(network)
     if target is None:
-        return ActionObjective(network, recipe, instructions, learner.history)
+        return ActionObjective(network, recipe, instructions, learner.history, things)
     seer = target.network if recipe.shift_teacher else None
     assert seer is None or isinstance(seer, Seer)
     return AlignObjective(network, recipe, instructions, learner.history, seer)

@@ -85,8 +85,12 @@ class Student(nn.Module):
             pictures: (B, S, 2, h, w, 3), uint8 or float in [0, 255], third-person first.
             states: float (B, S, 8).
         """
+        return self.answer(ids, self.see(pictures.flatten(0, 2)), states)
+
+    def answer(self, ids: Tensor, visual: Tensor, states: Tensor) -> StudentOutput:
+        """`forward`, with pictures that were seen already: visual tokens (2 B S, visual_tokens, hidden), from `see`."""
         batch, steps = states.shape[:2]
-        embeddings = self.embed(ids, self.see(pictures.flatten(0, 2)), self.feel(states.flatten(0, 1)))
+        embeddings = self.embed(ids, visual, self.feel(states.flatten(0, 1)))
         hidden = self.language(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return self.decide(hidden[ids == ACTION].unflatten(0, (batch, steps, self.config.action_tokens)))
 

@@ -11,6 +11,10 @@ from vvla_policies.execution import SEER, Execution
 from vvla_policies.inputs import CLIP_PIXELS, SEER_INPUTS, Inputs
 
 
+LOOKS = 3
+"""Latents of a guided resampler that can be taught where to look."""
+
+
 @dataclass(frozen=True)
 class SeerConfig:
     """Everything that fixes the shapes of a Seer network.
@@ -32,6 +36,7 @@ class SeerConfig:
         text_width: width of the instruction's feature.
         resampler_layers: depth of the perceiver resampler.
         resampler_heads: its heads, 64 wide each.
+        guided: a `GuidedResampler` in its place.
         decoder_layers: blocks of the foresight decoder.
         decoder_heads: its attention heads.
         dropout: in the GPT-2 blocks and on their input.
@@ -55,6 +60,7 @@ class SeerConfig:
     text_width: int = 512
     resampler_layers: int = 3
     resampler_heads: int = 8
+    guided: bool = False
     decoder_layers: int = 2
     decoder_heads: int = 16
     dropout: float = 0.1
@@ -72,6 +78,8 @@ class SeerConfig:
         ):
             if width % heads:
                 raise PolicyError(f"a width of {width} does not divide into {heads} heads")
+        if self.guided and self.latents < LOOKS:
+            raise PolicyError(f"a guided resampler needs {LOOKS} latents or more, not {self.latents}")
         if self.hidden % 4:
             raise PolicyError(f"hidden must be a multiple of 4 (sine-cosine positions), not {self.hidden}")
 
@@ -101,7 +109,7 @@ PRESETS: dict[str, SeerConfig] = {
     "seer-mini": SeerConfig(
         hidden=192, layers=4, heads=6, history=1, chunk=8, latents=16, foresight=1, horizon=8, picture=64, patch=8,
         vision_width=128, vision_layers=1, vision_heads=4, text_width=128, resampler_layers=1, resampler_heads=2,
-        decoder_layers=1, decoder_heads=6, dropout=0.0, published=False,
+        decoder_layers=1, decoder_heads=6, dropout=0.0, guided=True, published=False,
     ),
 }  # fmt: skip
 """The sizes of arXiv 2412.15109 and of its scripts, and one that acts in milliseconds on a CPU."""

@@ -23,7 +23,7 @@ from vvla_policies.teacher.config import PIXELS, SeerConfig
 from vvla_policies.teacher.encoders import ConvEncoder, WordEncoder
 from vvla_policies.teacher.heads import ActionHeads
 from vvla_policies.teacher.mask import DEFAULT, Masking, additive, block_mask, last_step_rows
-from vvla_policies.teacher.perceiver import PerceiverResampler
+from vvla_policies.teacher.perceiver import GuidedResampler, PerceiverResampler
 
 ENCODERS = ("vision_encoder.", "text_encoder.")
 """Prefixes of the encoders' tensors; published checkpoints leave them out, because they are frozen."""
@@ -79,8 +79,10 @@ class Seer(ActionHeads):
         self.arm_state_encoder = nn.Linear(6, hidden)
         self.gripper_state_encoder = nn.Linear(2, hidden)
         self.state_projector = nn.Linear(2 * hidden, hidden)
-        self.perceiver_resampler = PerceiverResampler(
-            width, config.latents, config.resampler_layers, config.resampler_heads
+        self.perceiver_resampler: nn.Module = (
+            GuidedResampler(width, config.latents, config.resampler_heads, config.patches, 2 * hidden)
+            if config.guided
+            else PerceiverResampler(width, config.latents, config.resampler_layers, config.resampler_heads)
         )
         self.image_primary_projector = nn.Linear(width, hidden)
         self.cls_token_primary_projector = nn.Linear(width, hidden)
@@ -177,19 +179,37 @@ class Seer(ActionHeads):
         Returns:
             (n, A, H): text, state, latents of both cameras, CLS of both cameras.
         """
-        with torch.autocast(state.device.type, enabled=False):  # a metre in bf16 is known to 8 mm
-            arm, gripper = self.arm_state_encoder(state[:, :6]), self.gripper_state_encoder(state[:, 6:])
-            state_token = self.state_projector(torch.cat([arm, gripper], dim=-1))
-        latents = self.perceiver_resampler(views[:, :, 1:].flatten(0, 1)).unflatten(0, (-1, 2))
+        told = self.told(text, state)
+        latents = self._resampled(views, told)
         tokens = [
-            self.text_projector(text)[:, None],
-            state_token[:, None],
+            told,
             self.image_primary_projector(latents[:, 0]),
             self.image_wrist_projector(latents[:, 1]),
             self.cls_token_primary_projector(views[:, 0, :1]),
             self.cls_token_wrist_projector(views[:, 1, :1]),
         ]
         return torch.cat(tokens, dim=1)
+
+    def told(self, text: Tensor, state: Tensor) -> Tensor:
+        """The tokens of instruction and state, (n, 2, H); see `conditions`."""
+        with torch.autocast(state.device.type, enabled=False):  # a metre in bf16 is known to 8 mm
+            arm, gripper = self.arm_state_encoder(state[:, :6]), self.gripper_state_encoder(state[:, 6:])
+            state_token = self.state_projector(torch.cat([arm, gripper], dim=-1))
+        return torch.stack([self.text_projector(text), state_token], dim=1)
+
+    def looks(self, views: Tensor, text: Tensor, state: Tensor) -> Tensor | None:
+        """Where a guided resampler's first latents look: logits (n, 2, heads, LOOKS, P); None without one."""
+        sampler = self.perceiver_resampler
+        if not isinstance(sampler, GuidedResampler):
+            return None
+        told = self.told(text, state).flatten(1).repeat_interleave(2, dim=0)
+        return sampler.looks(views[:, :, 1:].flatten(0, 1), told).unflatten(0, (-1, 2))
+
+    def _resampled(self, views: Tensor, told: Tensor) -> Tensor:
+        """Latents of both cameras, (n, 2, N, vision width)."""
+        patches = views[:, :, 1:].flatten(0, 1)
+        guide = (told.flatten(1).repeat_interleave(2, dim=0),) if self.config.guided else ()
+        return self.perceiver_resampler(patches, *guide).unflatten(0, (-1, 2))
 
     # --- a window of steps ------------------------------------------------------------------------------------------
 

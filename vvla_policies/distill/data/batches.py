@@ -148,10 +148,11 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
 
     def rows(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where items (n) are: (n, 2), the number of the file and the row in its arrays."""
-        start = self._demos[np.searchsorted(self._ends, index, side="right"), 0]
-        frame = start + self._frame(index)
-        owner = np.searchsorted(self._first, frame, side="right") - 1
-        return np.stack([owner, frame - self._first[owner]], axis=1)
+        return self._located(self._among_all(index))
+
+    def waypoint_rows(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Likewise, where the frames of their next waypoints are."""
+        return self._located(self._waypoint[self._among_all(index)])
 
     def with_readings(self, readings: Sequence[Reading]) -> CachedWindows:
         """The same windows, seen by other networks."""
@@ -258,6 +259,16 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         if self.windows.skip_disturbed:
             taught &= ~self._disturbed[inside]
         return inside, taught
+
+    def _among_all(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The frame that each item is about, counted through all files."""
+        start: NDArray[np.int64] = self._demos[np.searchsorted(self._ends, index, side="right"), 0]
+        return start + self._frame(index)
+
+    def _located(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the file, and row in it, of frames (n) that are counted through all files: (n, 2)."""
+        owner = np.searchsorted(self._first, frames, side="right") - 1
+        return np.stack([owner, frames - self._first[owner]], axis=1)
 
     def _frame(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """The frame in its demonstration that each item is about."""

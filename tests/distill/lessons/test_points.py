@@ -1,0 +1,62 @@
+"""Where things are, as batches hold it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.distill.small import TASKS, long_truths, make_demos
+from vvla_policies.distill.data.batches import CachedWindows, Reading
+from vvla_policies.distill.data.cache import cached
+from vvla_policies.distill.data.dataset import Windows
+from vvla_policies.distill.demos.inspection import find_files
+from vvla_policies.distill.lessons.points import GOALS, read_points
+from vvla_policies.inputs import Inputs
+
+GRIPPER, PLATE, CABINET = 0, 1, 2  # sorted; of bowls there are two
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[CachedWindows, dict[str, np.ndarray]]:
+    moving = long_truths()
+    moving.points[:, -1, 0] = np.linspace(0, 0.99, len(moving.points))[:, None]  # the gripper
+    moving.points[3, 0, 0] = 0.125, 0.875
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: moving)
+    files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
+    windows = CachedWindows(files, Windows(1, 3), [Reading(Inputs(size=28))])
+    return windows, read_points(files, windows)
+
+
+def test_things_are_where_they_are_in_the_items_frame(told) -> None:
+    windows, points = told
+    assert points["things"].shape == (len(windows), 3, 2, 2)
+    rows = windows.rows(np.arange(len(windows)))
+    assert {int(file) for file, _ in rows} == set(range(len(TASKS)))
+    for item, (_, row) in enumerate(rows):
+        expected = (0.125, 0.875) if row == 3 else (0.5, 0.25)
+        assert np.allclose(points["things"][item, PLATE, 0], expected, atol=1e-3)
+        assert np.allclose(points["things"][item, GRIPPER, 0], row * 0.99 / 99, atol=1e-3)
+    assert np.isnan(points["things"][:, CABINET]).all()
+
+
+def test_goals_are_the_next_landing_and_what_the_task_is_about(told) -> None:
+    windows, points = told
+    assert points["goals"].shape == (len(windows), len(GOALS), 2, 2)
+    landing = windows.waypoint_rows(np.arange(len(windows)))[:, 1]
+    assert np.allclose(points["goals"][:, 0, 0], landing[:, None] * 0.99 / 99, atol=1e-3)
+    assert np.isnan(points["goals"][:, 0, 1]).all()
+    bowl_and_plate = points["goals"][windows.rows(np.arange(len(windows)))[:, 1] != 3][:, 1:, 0]
+    assert np.allclose(bowl_and_plate, [[0.0, 0.99], [0.5, 0.25]], atol=1e-3)
+
+
+def test_landings_come_after_their_items_and_where_fingers_move(told) -> None:
+    windows, _ = told
+    every = np.arange(len(windows))
+    assert (windows.waypoint_rows(every) >= windows.rows(every)).all()
+    hand = np.concatenate([file.numbers()["eef_pos"] for file in windows._files])  # noqa: SLF001
+    first = np.cumsum([0, *(sum(file.lengths) for file in windows._files)])  # noqa: SLF001
+    there, here = (hand[first[rows[:, 0]] + rows[:, 1]] for rows in (windows.waypoint_rows(every), windows.rows(every)))
+    batch = windows.__getitems__(every.tolist())
+    assert np.allclose(batch["waypoint"][:, 0], there - here, atol=1e-6)

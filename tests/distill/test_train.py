@@ -63,8 +63,8 @@ def losses(out: Path, name="loss"):
 def test_a_teacher_learns_and_acts(room, monkeypatch):
     monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: long_truths())
     recipe = teacher_recipe(
-        steps=60, log_every=10, save_every=60, batch=8, ema=0.9, holdout=1, jitter=0.1, balance=True, gripper_weight=0.3,
-        point_weight=0.1,
+        steps=60, log_every=10, save_every=60, batch=8, ema=0.9, holdout=1, jitter=0.1, balance=True,
+        gripper_weight=0.3, point_weight=0.1,
     )  # fmt: skip
     result = fit(room, "learnt", recipe)
     shares = {"loss": 0.7, "arm": 0.7, "gripper": 0.95, "foresight": 0.95, "points": 0.9, "goals": 0.7, "looks": 0.7}

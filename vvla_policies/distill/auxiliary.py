@@ -15,6 +15,8 @@ from vvla_policies.distill.lessons.points import GOALS
 from vvla_policies.teacher.losses import masked_mean
 
 Losses = dict[str, Tensor]
+POINTED = ("points", "goals", "looks")
+"""Losses of `Pointing`."""
 
 
 class Waypoint(nn.Module):

@@ -22,6 +22,7 @@ import torch
 from vvla_policies import __version__
 from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill import networks
+from vvla_policies.distill.auxiliary import POINTED
 from vvla_policies.distill.data.batches import CachedWindows, Reading
 from vvla_policies.distill.data.cache import CachedFile, cached
 from vvla_policies.distill.data.dataset import Windows
@@ -48,7 +49,7 @@ from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
-LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", "points", "goals", "looks", "right", "l1", "kl", "eval_loss")
+LOSSES = ("loss", "arm", "gripper", "foresight", "waypoint", *POINTED, "right", "l1", "kl", "eval_loss")
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,7 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     files = _cached(request, note)
     data, held_out = _windows(recipe, files, learner, target)
     for windows in filter(None, (data, held_out)):
-        if target and not recipe.shift_teacher:
-            windows.extra["features"] = cached_features(windows, target, _cache(request), note)
-        if recipe.stage == "pretrain":
-            windows.lessons = _lessons(recipe, files, windows, learner)
-        if recipe.point_weight:
-            windows.extra |= read_points(files, windows, note)
+        _extend(windows, request, files, learner, target, note)
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
@@ -231,6 +227,24 @@ def _windows(
     data = read(shift, recipe.jitter, {file.source: file.demos[: count[file.source]] for file in files})
     left = {file.source: file.demos[count[file.source] :] for file in files}
     return data, read((0, 0), 0.0, left) if any(left.values()) else None
+
+
+def _extend(
+    windows: CachedWindows,
+    request: TrainRequest,
+    files: Sequence[CachedFile],
+    learner: Learner,
+    target: Learner | None,
+    note: Note,
+) -> None:
+    """What the stage needs beside windows: a teacher's features, questions, or where things are."""
+    recipe = request.recipe
+    if target and not recipe.shift_teacher:
+        windows.extra["features"] = cached_features(windows, target, _cache(request), note)
+    if recipe.stage == "pretrain":
+        windows.lessons = _lessons(recipe, files, windows, learner)
+    if recipe.point_weight:
+        windows.extra |= read_points(files, windows, note)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

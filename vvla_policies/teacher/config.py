@@ -10,7 +10,6 @@ from vvla_policies.errors import PolicyError, UnknownNameError
 from vvla_policies.execution import SEER, Execution
 from vvla_policies.inputs import CLIP_PIXELS, SEER_INPUTS, Inputs
 
-
 LOOKS = 3
 """Latents of a guided resampler that can be taught where to look."""
 

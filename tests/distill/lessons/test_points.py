@@ -13,6 +13,7 @@ from vvla_policies.distill.data.cache import cached
 from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.lessons.points import GOALS, read_points
+from vvla_policies.errors import AssetsError, RecordError
 from vvla_policies.inputs import Inputs
 
 GRIPPER, PLATE, CABINET = 0, 1, 2  # sorted; of bowls there are two
@@ -55,8 +56,19 @@ def test_landings_come_after_their_items_and_where_fingers_move(told) -> None:
     windows, _ = told
     every = np.arange(len(windows))
     assert (windows.waypoint_rows(every) >= windows.rows(every)).all()
-    hand = np.concatenate([file.numbers()["eef_pos"] for file in windows._files])  # noqa: SLF001
-    first = np.cumsum([0, *(sum(file.lengths) for file in windows._files)])  # noqa: SLF001
+    hand = np.concatenate([file.numbers()["eef_pos"] for file in windows._files])
+    first = np.cumsum([0, *(sum(file.lengths) for file in windows._files)])
     there, here = (hand[first[rows[:, 0]] + rows[:, 1]] for rows in (windows.waypoint_rows(every), windows.rows(every)))
     batch = windows.__getitems__(every.tolist())
     assert np.allclose(batch["waypoint"][:, 0], there - here, atol=1e-6)
+
+
+def test_without_a_simulator_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_):
+        raise AssetsError("LIBERO's official assets are not here; vvla assets fetch libero")
+
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", missing)
+    files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
+    windows = CachedWindows(files, Windows(1, 3), [Reading(Inputs(size=28))])
+    with pytest.raises(RecordError, match=r"assets fetch libero; or .* --set point_weight=0"):
+        read_points(files, windows)

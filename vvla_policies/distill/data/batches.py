@@ -32,7 +32,7 @@ from vvla_policies.inputs import Inputs, picture
 Batch = dict[str, NDArray[Any]]
 STILL = 0.02
 """In units of action: what moves the hand by less is standing still."""
-GRIP_STEPS = 15
+GRIP_STEPS = 5
 """Steps that fingers take to close or open: standing still then is an action like others."""
 LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""

@@ -12,6 +12,7 @@ from vvla_policies.distill.data.batches import CachedWindows
 from vvla_policies.distill.data.cache import CachedFile
 from vvla_policies.distill.lessons.dialogs import TRUTHS, cached_truths
 from vvla_policies.distill.lessons.truths import GRIPPER, REGION, Truths
+from vvla_policies.errors import RecordError, VvlaError
 
 NEXT, BEGIN, END = "next", "begin", "end"
 GOALS = (NEXT, BEGIN, END)
@@ -35,12 +36,15 @@ def read_points(
         third-person picture alone, which stays where it is.
 
     Raises:
-        RecordError: see `cached_truths`.
+        RecordError: the simulator cannot tell.
     """
     new = sum(not (file.folder / TRUTHS).exists() for file in files)
     if new:
         note(f"what is where in {new} files of demonstrations")
-    truths = [cached_truths(file) for file in files]
+    try:
+        truths = [cached_truths(file) for file in files]
+    except VvlaError as error:
+        raise RecordError(f"{error}; or train without pointing at things: --set point_weight=0") from error
     names = sorted({name for one in truths for name, _ in _single(one)})
     every = np.arange(len(windows))
     rows, landings = windows.rows(every), windows.waypoint_rows(every)

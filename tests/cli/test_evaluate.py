@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from vvla_policies.envs.protocol import PROTOCOLS
 
 from tests.fakes import SUITE_ADDRESS, FakeSuite
-from vvla_policies.cli.evaluate import _of_benchmark, single
+from vvla_policies.cli.evaluate import single
 from vvla_policies.cli.main import app
 from vvla_policies.evaluation.records.runs import load_run
 
@@ -218,10 +218,3 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert len(lines) == recorded
     call(*EXPERT, "--out", out)
     assert len(load_run(out).records) == 6
-
-
-def test_teacher_and_student_are_those_of_the_suite():
-    assert _of_benchmark("student", {}, ["calvin_abc_d"]) == {"benchmark": "calvin"}
-    assert _of_benchmark("student", {"device": "cpu"}, ["libero"]) == {"device": "cpu"}
-    for policy, options in (("student", {"checkpoint": "mine"}), ("random", {})):
-        assert _of_benchmark(policy, options, ["calvin_abc_d"]) == options

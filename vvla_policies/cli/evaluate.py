@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from vvla_policies.evaluation.rollouts.evaluate import Request
 
 EPISODES = 10
-BUNDLED_POLICIES = ("teacher", "student")
-WEIGHTS = frozenset({"checkpoint", "preset", "base", "teacher", "config", "benchmark"})
 """Options that say which weights, or whose conventions."""
 WHAT, WHERE, WHICH = "What to evaluate", "Speed and place", "Which episodes, and what to keep"
 
@@ -165,9 +163,7 @@ def evaluate(
     chosen = parse_tasks(tasks)
     request = Request(
         policy=policy,
-        policy_options=_of_benchmark(
-            policy, parse_policy_options(option or [], checkpoint=checkpoint, device=device), split_names(suite)
-        ),
+        policy_options=parse_policy_options(option or [], checkpoint=checkpoint, device=device),
         suites=tuple(split_names(suite)),
         tasks=None if chosen is None else tuple(chosen),
         episodes=episodes,
@@ -186,16 +182,6 @@ def evaluate(
         address=address,
     )
     _run(request, drawn)
-
-
-def _of_benchmark(policy: str, options: dict[str, Any], suites: list[str]) -> dict[str, Any]:
-    """The options of a policy; teacher and student without weights of one's own are those of the suites' benchmark."""
-    from vvla_policies.envs.suite import expand, load_suite
-
-    if policy not in BUNDLED_POLICIES or not WEIGHTS.isdisjoint(options):
-        return options
-    benchmarks = {load_suite(name).benchmark for name in expand(suites)}
-    return {**options, "benchmark": "calvin"} if benchmarks == {"calvin"} else options
 
 
 def _run(request: Request, drawn: Choice) -> None:

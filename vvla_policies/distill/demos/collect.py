@@ -18,6 +18,7 @@ from vvla_policies.distill.demos.shelves import Shelf, shelf_of
 from vvla_policies.envs.suite import Suite, describe, expand, load_suite
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request, evaluate
+from vvla_policies.evaluation.rollouts.request import fitted_options
 from vvla_policies.evaluation.rollouts.schedule import group_of
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _evaluation(request: DemoRequest) -> Request:
     if request.noise:
         policy, options = disturbance.ADDRESS, {"policy": policy, "noise": request.noise, **options}
     if request.novice:
-        led = {"novice": request.novice, "novice_options": dict(request.novice_options)}
+        novice = fitted_options(request.novice, request.novice_options, tuple(request.addresses))
+        led = {"novice": request.novice, "novice_options": novice}
         policy, options = handover.ADDRESS, {"policy": policy, **led, **options}
     return Request(
         policy=policy,

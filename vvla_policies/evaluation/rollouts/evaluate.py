@@ -114,6 +114,7 @@ def evaluate(request: Request, reporter: Reporter = SILENT, course: Course = PLA
         KeyboardInterrupt: Ctrl-C.
         SystemExit: SIGTERM, with code 143.
     """
+    request = request.fitted()
     with _connected(request), Interrupts() as interrupts, contextlib.ExitStack() as stack:
         crew = _crew(request, interrupts, course)
         stack.callback(crew.close)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vvla_policies.envs.suite import expand, load_suite
+
 ENGINES = ("local", "ray")
+BUNDLED_POLICIES = ("teacher", "student")
+"""Those that come with weights for more than one benchmark."""
+WEIGHTS = frozenset({"checkpoint", "preset", "base", "teacher", "config", "benchmark"})
+"""Options of theirs that name other weights."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +62,21 @@ class Request:
     stall_seconds: float = 300.0
     engine: str = "local"
     address: str | None = None
+
+    def fitted(self) -> Request:
+        """The same request with `fitted_options`."""
+        return replace(self, policy_options=fitted_options(self.policy, self.policy_options, self.suites))
+
+
+def fitted_options(policy: str, options: Mapping[str, Any], suites: Sequence[str]) -> dict[str, Any]:
+    """The options of a policy; teacher and student without weights of one's own are those of the suites' benchmark.
+
+    Args:
+        policy: its name.
+        options: that the user gave.
+        suites: names, groups or addresses.
+    """
+    if policy not in BUNDLED_POLICIES or not WEIGHTS.isdisjoint(options):
+        return dict(options)
+    benchmarks = {load_suite(name).benchmark for name in expand(suites)}
+    return {**options, "benchmark": "calvin"} if benchmarks == {"calvin"} else dict(options)

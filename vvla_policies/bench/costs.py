@@ -123,7 +123,7 @@ def measure(request: Request) -> Costs:
     Raises:
         VvlaError: they do not exist or do not fit together, or the policy reads the simulator's own state.
     """
-    host = PolicyHost(request.policy, request.policy_options)
+    host = PolicyHost(request.policy, request.fitted().policy_options)
     try:
         if host.card.privileged:
             raise VvlaError(

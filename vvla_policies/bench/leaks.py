@@ -55,7 +55,7 @@ def watch(request: Request, episodes: int, reports: int = 10) -> Iterator[Usage]
         episodes: how many; the task is another one each time, where there are several.
         reports: how many reports, evenly spread.
     """
-    host = PolicyHost(request.policy, request.policy_options)
+    host = PolicyHost(request.policy, request.fitted().policy_options)
     prepared = prepare(host.card, request.suites, None, 1, request.seed, request.protocol, request.assets)
     host.close()
     stage = Stage()

@@ -44,6 +44,7 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "gripper_weight": _ACTING,
     "waypoint_weight": (*_ACTING, *_ALIGN),
     "point_weight": _ACTING,
+    "roam": _ACTING,
     **dict.fromkeys(("foresight_weight", "foresight_share", "only_foresight", "own_state", "goal", "hidden"), _TEACHER),
 }
 """The stages that read a field, where others do not."""
@@ -74,6 +75,9 @@ class Recipe:
             those of a checkpoint of another benchmark are.
         shift_image: most pixels by which third-person pictures are shifted, at the model's size; drawn per frame.
         shift_wrist: likewise for the wrist's.
+        roam: most pixels by which third-person pictures are shifted together with the hand's position, drawn per
+            window: who sees hand and goal elsewhere acts alike. Fixtures that stand in few places in the demonstrations
+            then stand anywhere. Needs the simulator, as `point_weight` does.
         jitter: how much the colours of each window's pictures change, see `data.batches.jittered`; 0 for not at all.
         shift_teacher: the teacher, too, sees shifted pictures, drawn independently; so its features are not cached.
         holdout: demonstrations of each file, the last ones, that are kept for validation.
@@ -131,6 +135,7 @@ class Recipe:
     scale_states: bool = False
     shift_image: int = 0
     shift_wrist: int = 0
+    roam: int = 0
     jitter: float = 0.0
     shift_teacher: bool = False
     holdout: int = 0

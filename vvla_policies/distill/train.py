@@ -29,7 +29,7 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import read_points
+from vvla_policies.distill.lessons.points import picture_plane, read_points
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -216,17 +216,17 @@ def _windows(
         skip_idle=recipe.skip_idle,
     )
 
-    def read(shift: tuple[int, int], jitter: float, kept: Mapping[Path, Sequence[str]]) -> CachedWindows:
-        readings = [Reading(learner.inputs, "", shift, jitter, ahead)]
+    def read(shift: tuple[int, int], jitter: float, roam: int, kept: Mapping[Path, Sequence[str]]) -> CachedWindows:
+        readings = [Reading(learner.inputs, "", shift, jitter, roam, ahead)]
         if target:
             readings.append(Reading(target.inputs, "teacher_", _scaled(shift, learner, target)))
         return CachedWindows(files, windows, readings, learner.spacing, kept, recipe.seed)
 
     # a file with no more than that is learnt from
     count = {file.source: max(len(file.demos) - recipe.holdout, 0) or len(file.demos) for file in files}
-    data = read(shift, recipe.jitter, {file.source: file.demos[: count[file.source]] for file in files})
+    data = read(shift, recipe.jitter, recipe.roam, {file.source: file.demos[: count[file.source]] for file in files})
     left = {file.source: file.demos[count[file.source] :] for file in files}
-    return data, read((0, 0), 0.0, left) if any(left.values()) else None
+    return data, read((0, 0), 0.0, 0, left) if any(left.values()) else None
 
 
 def _extend(
@@ -245,6 +245,8 @@ def _extend(
         windows.lessons = _lessons(recipe, files, windows, learner)
     if recipe.point_weight:
         windows.extra |= read_points(files, windows, note)
+    if recipe.roam:
+        windows.plane = picture_plane(files, windows)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vvla_policies.distill.data.cache import CachedFile
-from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows, shifted
+from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows, shifted, shifted_by
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
@@ -34,6 +34,8 @@ STILL = 0.02
 """In units of action: what moves the hand by less is standing still."""
 GRIP_STEPS = 5
 """Steps that fingers take to close or open: standing still then is an action like others."""
+POINTS = frozenset({"things", "goals"})
+"""Entries of `CachedWindows.extra` that are places in pictures: (N, n, 2, 2), third-person first, in edges."""
 LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""
 
@@ -47,6 +49,8 @@ class Reading:
         name: before the keys of what it reads: "" or "teacher_".
         shift: most pixels by which each frame of the two cameras is shifted, edges repeated; drawn for each frame.
         jitter: how much the colours of each window's pictures change, see `jittered`; 0 for not at all.
+        roam: most pixels by which all third-person pictures of a window are shifted together with where the hand is and
+            where things are, as if all of it stood elsewhere; needs `CachedWindows.plane`.
         ahead: also give the pictures this many steps after each frame of the history, as they are; 0 for none.
     """
 
@@ -54,6 +58,7 @@ class Reading:
     name: str = ""
     shift: tuple[int, int] = (0, 0)
     jitter: float = 0.0
+    roam: int = 0
     ahead: int = 0
 
 
@@ -72,6 +77,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         instructions: the different ones, sorted; "task" in a batch counts in them.
         extra: further arrays, one row for each item, that batches hold by these names.
         lessons: further entries of a batch, made anew from its (epoch, item) pairs, int64 (B, 2); None for none.
+        plane: float (2, 3), how far it is along the third-person picture's edges, to the right and down: m in the frame
+            of the states' positions; for `Reading.roam`.
         seconds: spent gathering so far.
 
     Raises:
@@ -90,6 +97,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self.windows, self.readings, self.spacing, self.seed = windows, tuple(readings), spacing, seed
         self.extra: dict[str, NDArray[Any]] = {}
         self.lessons: Callable[[NDArray[np.int64]], Batch] | None = None
+        self.plane: NDArray[np.float64] | None = None
         self.seconds = 0.0
         self.instructions = sorted({file.instruction for file in files})
         self._files = tuple(files)
@@ -133,6 +141,10 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         """Proprioception of all frames that are used, as the first network reads it: (N, 8)."""
         rows = np.concatenate([np.arange(start, start + length) for start, length, _ in self._demos])
         return self._states[self.readings[0].name][rows]
+
+    def item_states(self) -> NDArray[np.float32]:
+        """Proprioception in the frame that each item is about, as the first network reads it: (len(self), 8)."""
+        return self._states[self.readings[0].name][self._among_all(np.arange(len(self)))]
 
     def place(self, number: int) -> tuple[str, str, int]:
         """File, group ("demo_3") and frame that an item is about."""
@@ -205,10 +217,12 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         steps = np.arange(self.windows.history) - (self.windows.history - 1)
         frames = self._frame(index)[:, None] + self.spacing * steps
         batch: Batch = {"task": task[:, 0], "index": index}
+        batch |= {name: rows[index] for name, rows in self.extra.items()}
         for reading in self.readings:
             batch |= self._read(reading, frames, start, length, rng)
+            if reading.roam:
+                self._roam(reading, batch, rng)
         batch |= self._labels(frames, start, length)
-        batch |= {name: rows[index] for name, rows in self.extra.items()}
         batch |= self.lessons(pairs) if self.lessons else {}
         self.seconds += time.perf_counter() - began
         return batch
@@ -295,6 +309,26 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             found["pictures_ahead"] = self._gather(reading, start + np.clip(later, 0, length - 1))
             found["ahead_valid"] = (frames >= 0) & (later < length) & self._drawn[start + np.clip(later, 0, length - 1)]
         return {reading.name + key: value for key, value in found.items()}
+
+    def _roam(self, reading: Reading, batch: Batch, rng: np.random.Generator) -> None:
+        """Moves what the third-person camera sees, and the hand with it; the wrist's camera moves along."""
+        assert self.plane is not None
+        pictures = batch[reading.name + "pictures"]
+        windows, steps, edge = len(pictures), pictures.shape[1], pictures.shape[3]
+        draws = rng.integers(-reading.roam, reading.roam + 1, (windows, 2))  # to the left and up
+        for name in ("pictures", "pictures_ahead"):
+            if reading.name + name in batch:
+                seen = batch[reading.name + name][:, :, 0]
+                batch[reading.name + name][:, :, 0] = shifted_by(seen, draws.T[::-1].repeat(steps, axis=1))
+        moved = -draws / edge
+        state = batch[reading.name + "state"].copy()
+        state[..., :3] += (moved @ self.plane).astype(np.float32)[:, None]
+        batch[reading.name + "state"] = state
+        for name in POINTS & batch.keys():
+            points = batch[name].astype(np.float32)
+            points[:, :, 0] += moved[:, None]
+            points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan
+            batch[name] = points
 
     def _gather(self, reading: Reading, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Pictures of frames (B, S), counted through all files, or the last before them that were drawn.

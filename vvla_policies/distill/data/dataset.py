@@ -272,8 +272,14 @@ def shifted(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> ND
     Returns:
         A new array of the same shape.
     """
+    count = int(np.prod(frames.shape[:-3]))
+    return shifted_by(frames, rng.integers(-pad, pad + 1, (2, count)))
+
+
+def shifted_by(frames: NDArray[np.uint8], draws: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Frames (..., H, W, 3), place k of which shows what was draws (2, frames) px below and to the right of it."""
     moved = frames.reshape(-1, *frames.shape[-3:])
-    for axis, draw in zip((1, 2), rng.integers(-pad, pad + 1, (2, len(moved))), strict=True):
+    for axis, draw in zip((1, 2), draws, strict=True):
         out = np.empty_like(moved)
         for by in np.unique(draw):
             same = np.flatnonzero(draw == by)

@@ -62,6 +62,27 @@ def read_points(
     return {"things": things, "goals": goals}
 
 
+def picture_plane(files: Sequence[CachedFile], windows: CachedWindows) -> NDArray[np.float64]:
+    """How far it is along the edges of the third-person picture, from where the hand is seen: `CachedWindows.plane`.
+
+    The camera is taken for one that looks from far away: the affine map from the hand's place to its point in the
+    picture that fits best, turned round.
+
+    Args:
+        files: of the windows, with their truths in the cache.
+        windows: whose items.
+    """
+    rows = windows.rows(np.arange(len(windows)))
+    hands, seen = windows.item_states()[:, :3], np.empty((len(windows), 2))
+    for number, one in enumerate(map(cached_truths, files)):
+        items = rows[:, 0] == number
+        seen[items] = one.points[rows[items, 1], one.things.index(GRIPPER), 0]
+    there = ~np.isnan(seen).any(axis=1)
+    known = np.column_stack([hands[there], np.ones(there.sum())])
+    slopes = np.linalg.lstsq(known, seen[there], rcond=None)[0][:3]
+    return np.linalg.pinv(slopes)
+
+
 def _single(truths: Truths) -> list[tuple[str, int]]:
     """Categories that are there once, with the number of the thing."""
     count = Counter(truths.categories)

@@ -29,7 +29,7 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import picture_plane, read_points
+from vvla_policies.distill.lessons.points import read_points, sideways
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -246,7 +246,7 @@ def _extend(
     if recipe.point_weight:
         windows.extra |= read_points(files, windows, note)
     if recipe.roam:
-        windows.plane = picture_plane(files, windows)
+        windows.sideways = sideways(files, windows)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

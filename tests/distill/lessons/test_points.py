@@ -13,7 +13,7 @@ from vvla_policies.distill.data.batches import POINTS, CachedWindows, Reading
 from vvla_policies.distill.data.cache import cached
 from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.lessons.points import GOALS, picture_plane, read_points
+from vvla_policies.distill.lessons.points import GOALS, read_points, sideways
 from vvla_policies.errors import AssetsError, RecordError
 from vvla_policies.inputs import Inputs
 
@@ -75,8 +75,8 @@ def test_without_a_simulator_it_says_what_to_do(tmp_path: Path, monkeypatch: pyt
         read_points(files, windows)
 
 
-def test_the_plane_is_where_the_hand_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera from far away, whose picture is 0.8 m wide and high; it sees x to the right and z upwards."""
+def test_how_far_it_is_across_a_picture_is_told_by_the_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera from far away, whose picture is 0.8 m wide; it sees x to the right, and y and z upwards."""
     files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
     windows = CachedWindows(files, Windows(1, 3), [Reading(Inputs(size=28))])
     hands = np.random.default_rng(0).uniform(-0.3, 0.3, windows.item_states().shape)
@@ -84,30 +84,31 @@ def test_the_plane_is_where_the_hand_is_seen(tmp_path: Path, monkeypatch: pytest
     rows = windows.rows(np.arange(len(windows)))
     told = {number: replace(seen, points=seen.points.copy()) for number in range(len(files))}
     for (number, row), hand in zip(rows.tolist(), hands, strict=True):
-        told[number].points[row, -1, 0] = 0.5 + hand[0] / 0.8, 0.5 - hand[2] / 0.8
+        told[number].points[row, -1, 0] = 0.5 + hand[0] / 0.8, 0.5 - hand[1] / 0.8 - hand[2] / 0.5
     monkeypatch.setattr(windows, "item_states", lambda: hands)
     numbers = iter(told.values())
     monkeypatch.setattr("vvla_policies.distill.lessons.points.cached_truths", lambda _: next(numbers))
-    assert np.allclose(picture_plane(files, windows), [[0.8, 0, 0], [0, 0, -0.8]], atol=1e-3)
+    assert np.allclose(sideways(files, windows), [0.8, 0, 0], atol=1e-3)
 
 
 def test_a_window_that_roams_is_the_same_scene_elsewhere(told) -> None:
     """What is seen moves by whole pixels, points and the hand with it; all else stays."""
     still, points = told
     windows = still.with_readings([Reading(Inputs(size=28), roam=5)])
-    windows.extra, windows.plane = dict(points), np.array([[0.8, 0, 0], [0, 0, -0.8]])
+    windows.extra, windows.sideways = dict(points), np.array([0.8, 0.1, 0])
     still.extra = dict(points)
     items = list(range(0, len(windows), 3))
     moved, before = windows.__getitems__(items), still.__getitems__(items)
-    shift = moved["goals"][:, 2, 0] - before["goals"][:, 2, 0].astype(np.float32)  # of the plate, which stays inside
+    shift = (moved["goals"][:, 2, 0] - before["goals"][:, 2, 0].astype(np.float32))[:, 0]  # of the plate
     pixels = np.rint(28 * shift).astype(int)
     assert np.allclose(28 * shift, pixels, atol=0.05)
     assert np.abs(pixels).max() == 5
-    assert np.allclose(moved["state"][:, 0, [0, 2]] - before["state"][:, 0, [0, 2]], 0.8 * shift * [1, -1], atol=1e-3)
-    assert np.array_equal(moved["state"][:, 0, [1, *range(3, 8)]], before["state"][:, 0, [1, *range(3, 8)]])
-    for k, (right, down) in enumerate(pixels):
+    assert np.array_equal(moved["goals"][:, 2, 0, 1], before["goals"][:, 2, 0, 1].astype(np.float32))
+    assert np.allclose(moved["state"][:, 0, :2] - before["state"][:, 0, :2], shift[:, None] * [0.8, 0.1], atol=1e-3)
+    assert np.array_equal(moved["state"][..., 2:], before["state"][..., 2:])
+    for k, right in enumerate(pixels):
         was, now = before["pictures"][k, 0, 0], moved["pictures"][k, 0, 0]
-        assert np.array_equal(now[10 + down : 18 + down, 10 + right : 18 + right], was[10:18, 10:18])
+        assert np.array_equal(now[:, 10 + right : 18 + right], was[:, 10:18])
     assert np.array_equal(moved["pictures"][:, :, 1], before["pictures"][:, :, 1])
     for name in ("actions", "waypoint", "task"):
         assert np.array_equal(moved[name], before[name])

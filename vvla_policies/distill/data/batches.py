@@ -49,8 +49,8 @@ class Reading:
         name: before the keys of what it reads: "" or "teacher_".
         shift: most pixels by which each frame of the two cameras is shifted, edges repeated; drawn for each frame.
         jitter: how much the colours of each window's pictures change, see `jittered`; 0 for not at all.
-        roam: most pixels by which all third-person pictures of a window are shifted together with where the hand is and
-            where things are, as if all of it stood elsewhere; needs `CachedWindows.plane`.
+        roam: most pixels by which all third-person pictures of a window are shifted sideways, together with where the
+            hand is and where things are, as if all of it stood elsewhere; needs `CachedWindows.sideways`.
         ahead: also give the pictures this many steps after each frame of the history, as they are; 0 for none.
     """
 
@@ -77,8 +77,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         instructions: the different ones, sorted; "task" in a batch counts in them.
         extra: further arrays, one row for each item, that batches hold by these names.
         lessons: further entries of a batch, made anew from its (epoch, item) pairs, int64 (B, 2); None for none.
-        plane: float (2, 3), how far it is along the third-person picture's edges, to the right and down: m in the frame
-            of the states' positions; for `Reading.roam`.
+        sideways: float (3,), how far it is at one height from the left edge of the third-person picture to the right: m
+            in the frame of the states' positions; for `Reading.roam`.
         seconds: spent gathering so far.
 
     Raises:
@@ -97,7 +97,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self.windows, self.readings, self.spacing, self.seed = windows, tuple(readings), spacing, seed
         self.extra: dict[str, NDArray[Any]] = {}
         self.lessons: Callable[[NDArray[np.int64]], Batch] | None = None
-        self.plane: NDArray[np.float64] | None = None
+        self.sideways: NDArray[np.float64] | None = None
         self.seconds = 0.0
         self.instructions = sorted({file.instruction for file in files})
         self._files = tuple(files)
@@ -312,21 +312,19 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
 
     def _roam(self, reading: Reading, batch: Batch, rng: np.random.Generator) -> None:
         """Moves what the third-person camera sees, and the hand with it; the wrist's camera moves along."""
-        assert self.plane is not None
-        pictures = batch[reading.name + "pictures"]
-        windows, steps, edge = len(pictures), pictures.shape[1], pictures.shape[3]
-        draws = rng.integers(-reading.roam, reading.roam + 1, (windows, 2))  # to the left and up
-        for name in ("pictures", "pictures_ahead"):
-            if reading.name + name in batch:
-                seen = batch[reading.name + name][:, :, 0]
-                batch[reading.name + name][:, :, 0] = shifted_by(seen, draws.T[::-1].repeat(steps, axis=1))
+        assert self.sideways is not None
+        windows, steps, _, edge = batch[reading.name + "pictures"].shape[:4]
+        draws = rng.integers(-reading.roam, reading.roam + 1, windows)  # to the left
+        for name in {reading.name + "pictures", reading.name + "pictures_ahead"} & batch.keys():
+            across = draws.repeat(steps)
+            batch[name][:, :, 0] = shifted_by(batch[name][:, :, 0], np.stack([np.zeros_like(across), across]))
         moved = -draws / edge
         state = batch[reading.name + "state"].copy()
-        state[..., :3] += (moved @ self.plane).astype(np.float32)[:, None]
+        state[..., :3] += (moved[:, None] * self.sideways).astype(np.float32)[:, None]
         batch[reading.name + "state"] = state
         for name in POINTS & batch.keys():
             points = batch[name].astype(np.float32)
-            points[:, :, 0] += moved[:, None]
+            points[:, :, 0, 0] += moved[:, None]
             points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan
             batch[name] = points
 

@@ -62,11 +62,11 @@ def read_points(
     return {"things": things, "goals": goals}
 
 
-def picture_plane(files: Sequence[CachedFile], windows: CachedWindows) -> NDArray[np.float64]:
-    """How far it is along the edges of the third-person picture, from where the hand is seen: `CachedWindows.plane`.
+def sideways(files: Sequence[CachedFile], windows: CachedWindows) -> NDArray[np.float64]:
+    """How far it is across the third-person picture, from where the hand is seen: `CachedWindows.sideways`.
 
     The camera is taken for one that looks from far away: the affine map from the hand's place to its point in the
-    picture that fits best, turned round.
+    picture that fits best, turned round for places at one height.
 
     Args:
         files: of the windows, with their truths in the cache.
@@ -79,8 +79,8 @@ def picture_plane(files: Sequence[CachedFile], windows: CachedWindows) -> NDArra
         seen[items] = one.points[rows[items, 1], one.things.index(GRIPPER), 0]
     there = ~np.isnan(seen).any(axis=1)
     known = np.column_stack([hands[there], np.ones(there.sum())])
-    slopes = np.linalg.lstsq(known, seen[there], rcond=None)[0][:3]
-    return np.linalg.pinv(slopes)
+    slopes = np.linalg.lstsq(known, seen[there], rcond=None)[0][:2]  # of what is at one height
+    return np.append(np.linalg.inv(slopes)[0], 0.0)
 
 
 def _single(truths: Truths) -> list[tuple[str, int]]:

@@ -13,8 +13,8 @@ NAMES = sorted(path.name for path in BUNDLED.iterdir()) if BUNDLED.is_dir() else
 MEGABYTES = 60
 
 
-def test_there_is_a_teacher_and_a_student_for_libero():
-    assert {"teacher-mini-libero", "student-mini-libero"} <= set(NAMES)
+def test_there_is_a_teacher_and_a_student_for_each_benchmark():
+    assert {f"{who}-mini-{where}" for who in ("teacher", "student") for where in ("libero", "calvin")} <= set(NAMES)
 
 
 def test_together_they_are_small():

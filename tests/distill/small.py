@@ -17,7 +17,7 @@ TASKS = ("open_the_drawer", "close_the_door")
 TEACHER: dict[str, Any] = {
     "hidden": 16, "layers": 1, "heads": 2, "chunk": 3, "latents": 3, "foresight": 1, "horizon": 3,
     "picture": 16, "patch": 4, "vision_width": 16, "vision_heads": 2, "text_width": 16, "resampler_heads": 1,
-    "decoder_heads": 2,
+    "decoder_heads": 2, "guided": True,
 }  # fmt: skip
 STUDENT: dict[str, Any] = {
     "vision": intern_vit(16, 1, 2, patch=7, image_size=14),

@@ -14,7 +14,7 @@ from vvla_policies.teacher.heads import HEADS, ActionHeads  # noqa: E402
 from vvla_policies.teacher.mask import Masking  # noqa: E402
 from vvla_policies.teacher.network import Seer  # noqa: E402
 
-SMALL = get_preset("seer-mini", hidden=48, heads=3, layers=2, history=4, chunk=3, latents=3, picture=32,
+SMALL = get_preset("seer-mini", hidden=48, heads=3, layers=2, history=4, chunk=3, latents=3, picture=32, guided=True,
                    vision_width=48, vision_heads=3, text_width=32, decoder_heads=3, resampler_heads=1)  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_sizes_that_cannot_be() -> None:
     with pytest.raises(PolicyError, match="heads"):
         SeerConfig(heads=7)
     with pytest.raises(PolicyError, match="3 latents"):
-        get_preset("seer-mini", latents=2)
+        get_preset("seer-mini", latents=2, guided=True)
     with pytest.raises(UnknownNameError, match="Did you mean 'seer-large'"):
         get_preset("seer-lage")
 

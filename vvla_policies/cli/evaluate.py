@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vvla_policies.evaluation.rollouts.evaluate import Request
 
 EPISODES = 10
-"""Options that say which weights, or whose conventions."""
 WHAT, WHERE, WHICH = "What to evaluate", "Speed and place", "Which episodes, and what to keep"
 
 

@@ -246,7 +246,7 @@ def _extend(
     if recipe.point_weight:
         windows.extra |= read_points(files, windows, note)
     if recipe.roam:
-        windows.sideways = sideways(files, windows)
+        windows.sideways = sideways(files, windows, note)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

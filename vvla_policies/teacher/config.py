@@ -108,7 +108,7 @@ PRESETS: dict[str, SeerConfig] = {
     "seer-mini": SeerConfig(
         hidden=192, layers=4, heads=6, history=1, chunk=8, latents=16, foresight=1, horizon=8, picture=64, patch=8,
         vision_width=128, vision_layers=1, vision_heads=4, text_width=128, resampler_layers=1, resampler_heads=2,
-        decoder_layers=1, decoder_heads=6, dropout=0.0, guided=True, published=False,
+        decoder_layers=1, decoder_heads=6, dropout=0.0, published=False,
     ),
 }  # fmt: skip
 """The sizes of arXiv 2412.15109 and of its scripts, and one that acts in milliseconds on a CPU."""

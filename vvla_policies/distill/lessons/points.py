@@ -38,13 +38,7 @@ def read_points(
     Raises:
         RecordError: the simulator cannot tell.
     """
-    new = sum(not (file.folder / TRUTHS).exists() for file in files)
-    if new:
-        note(f"what is where in {new} files of demonstrations")
-    try:
-        truths = [cached_truths(file) for file in files]
-    except VvlaError as error:
-        raise RecordError(f"{error}; or train without pointing at things: --set point_weight=0") from error
+    truths = _truths(files, note)
     names = sorted({name for one in truths for name, _ in _single(one)})
     every = np.arange(len(windows))
     rows, landings = windows.rows(every), windows.waypoint_rows(every)
@@ -62,25 +56,39 @@ def read_points(
     return {"things": things, "goals": goals}
 
 
-def sideways(files: Sequence[CachedFile], windows: CachedWindows) -> NDArray[np.float64]:
+def sideways(files: Sequence[CachedFile], windows: CachedWindows, note: Note = lambda _: None) -> NDArray[np.float64]:
     """How far it is across the third-person picture, from where the hand is seen: `CachedWindows.sideways`.
 
     The camera is taken for one that looks from far away: the affine map from the hand's place to its point in the
     picture that fits best, turned round for places at one height.
 
     Args:
-        files: of the windows, with their truths in the cache.
+        files: of the windows.
         windows: whose items.
+        note: hears of what is being looked into.
+
+    Raises:
+        RecordError: the simulator cannot tell.
     """
     rows = windows.rows(np.arange(len(windows)))
     hands, seen = windows.item_states()[:, :3], np.empty((len(windows), 2))
-    for number, one in enumerate(map(cached_truths, files)):
+    for number, one in enumerate(_truths(files, note)):
         items = rows[:, 0] == number
         seen[items] = one.points[rows[items, 1], one.things.index(GRIPPER), 0]
     there = ~np.isnan(seen).any(axis=1)
     known = np.column_stack([hands[there], np.ones(there.sum())])
     slopes = np.linalg.lstsq(known, seen[there], rcond=None)[0][:2]  # of what is at one height
     return np.append(np.linalg.inv(slopes)[0], 0.0)
+
+
+def _truths(files: Sequence[CachedFile], note: Note) -> list[Truths]:
+    new = sum(not (file.folder / TRUTHS).exists() for file in files)
+    if new:
+        note(f"what is where in {new} files of demonstrations")
+    try:
+        return [cached_truths(file) for file in files]
+    except VvlaError as error:
+        raise RecordError(f"{error}; or do without what it knows: --set point_weight=0 --set roam=0") from error
 
 
 def _single(truths: Truths) -> list[tuple[str, int]]:

@@ -8,10 +8,11 @@ import pytest
 h5py = pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
 from tests.distill.small import make_demos  # noqa: E402
-from vvla_policies.distill.data import batches  # noqa: E402
-from vvla_policies.distill.data.batches import LUMA, Batches, CachedWindows, Reading, jittered, tensors  # noqa: E402
+from vvla_policies.distill.data import moments  # noqa: E402
+from vvla_policies.distill.data.augmentation import LUMA, jittered, shifted  # noqa: E402
+from vvla_policies.distill.data.batches import Batches, CachedWindows, Reading, tensors  # noqa: E402
 from vvla_policies.distill.data.cache import cached  # noqa: E402
-from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows, shifted  # noqa: E402
+from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows  # noqa: E402
 from vvla_policies.distill.demos.inspection import find_files  # noqa: E402
 from vvla_policies.errors import RecordError  # noqa: E402
 from vvla_policies.inputs import Inputs, pictures, proprioception  # noqa: E402
@@ -102,8 +103,8 @@ def test_items_without_an_action_to_learn_are_left_out(files, tmp_path):
 
 def test_actions_that_do_nothing_are_passed_over(files, tmp_path, monkeypatch):
     """Those made here are small about the middle, where the gripper moves."""
-    monkeypatch.setattr(batches, "STILL", 0.5)
-    monkeypatch.setattr(batches, "GRIP_STEPS", 1)
+    monkeypatch.setattr(moments, "STILL", 0.5)
+    monkeypatch.setattr(moments, "GRIP_STEPS", 1)
     opened = cached(files, tmp_path / "cache")
     data = CachedWindows(opened, Windows(2, 3, skip_idle=True), [Reading(Inputs(16))])
     length = opened[0].lengths[0]
@@ -121,13 +122,13 @@ def test_actions_that_do_nothing_are_passed_over(files, tmp_path, monkeypatch):
 
 
 def test_a_grip_takes_a_while_and_is_one_demonstrations_own():
-    still = np.zeros((batches.GRIP_STEPS + 4, 7))
+    still = np.zeros((moments.GRIP_STEPS + 4, 7))
     still[2:, 6] = 1
     still[1, 3] = 0.5
-    expected = np.array([False, True] + [True] * batches.GRIP_STEPS + [False, False])
-    assert np.array_equal(batches.moving(still, [len(still)]), expected)
-    assert batches.moving(still, [2, len(still) - 2]).sum() == 1, "told where another begins"
-    assert batches.moving(still, [5, len(still) - 5]).tolist() == [k in {1, 2, 3, 4} for k in range(len(still))]
+    expected = np.array([False, True] + [True] * moments.GRIP_STEPS + [False, False])
+    assert np.array_equal(moments.moving(still, [len(still)]), expected)
+    assert moments.moving(still, [2, len(still) - 2]).sum() == 1, "told where another begins"
+    assert moments.moving(still, [5, len(still) - 5]).tolist() == [k in {1, 2, 3, 4} for k in range(len(still))]
 
 
 def test_thinned_files_and_a_spacing_that_does_not_fit(tmp_path):

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows, shifted
+from vvla_policies.distill.data.augmentation import shifted
+from vvla_policies.distill.data.dataset import DemoDataset, SeededOrder, Windows
 from vvla_policies.distill.demos.inspection import contact_sheet, find_files
 from vvla_policies.distill.demos.libero.inspection import contents
 from vvla_policies.errors import RecordError

@@ -78,7 +78,7 @@ class Recipe:
         roam: most pixels by which third-person pictures are shifted sideways together with the hand's position, drawn
             per window: who sees hand and goal elsewhere acts alike. What stands in few places in the demonstrations
             then stands anywhere. Needs the simulator, as `point_weight` does.
-        jitter: how much the colours of each window's pictures change, see `data.batches.jittered`; 0 for not at all.
+        jitter: how much the colours of each window's pictures change, see `augmentation.jittered`; 0 for not at all.
         shift_teacher: the teacher, too, sees shifted pictures, drawn independently; so its features are not cached.
         holdout: demonstrations of each file, the last ones, that are kept for validation.
         steps: of the optimiser; 0 for `epochs`.

@@ -24,20 +24,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vvla_policies.distill.data.augmentation import jittered, shifted, shifted_by
 from vvla_policies.distill.data.cache import CachedFile
-from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows, shifted, shifted_by
+from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows
+from vvla_policies.distill.data.moments import moving, next_waypoints
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
 Batch = dict[str, NDArray[Any]]
-STILL = 0.02
-"""In units of action: what moves the hand by less is standing still."""
-GRIP_STEPS = 5
-"""Steps in which fingers close or open: standing still then is an action like others. CALVIN's take 2, LIBERO's 9."""
 POINTS = frozenset({"things", "goals"})
 """Entries of `CachedWindows.extra` that are places in pictures: (N, n, 2, 2), third-person first, in edges."""
-LUMA = (0.299, 0.587, 0.114)
-"""How bright red, green and blue look (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -373,70 +369,6 @@ class Batches:
         items = (pair for _ in iter(int, 1) for pair in self._order)
         for _ in range(self._count):
             yield [next(items) for _ in range(self._size)]
-
-
-def moving(actions: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArray[np.bool_]:
-    """Which actions do something: those that move the hand, and all while fingers may be closing or opening.
-
-    Args:
-        actions: (N, 7), of all demonstrations in a row.
-        lengths: frames of each.
-
-    Returns:
-        (N,).
-    """
-    starts = np.cumsum([0, *lengths[:-1]])
-    told = np.diff(actions[:, 6], prepend=actions[:1, 6]) != 0
-    told[starts] = False
-    now = np.arange(len(actions))
-    last = np.maximum.accumulate(np.where(told, now, -1))
-    gripping = (last >= np.repeat(starts, lengths)) & (now - last < GRIP_STEPS)  # told in the same demonstration
-    shown: NDArray[np.bool_] = (np.abs(actions[:, :6]).max(axis=1) >= STILL) | gripping
-    return shown
-
-
-def next_waypoints(gripper: NDArray[np.floating[Any]], lengths: Sequence[int]) -> NDArray[np.int64]:
-    """The frame of each frame's next waypoint: where the gripper's command changes, or where the demonstration ends.
-
-    Args:
-        gripper: (N,), commands of all demonstrations in a row.
-        lengths: frames of each.
-
-    Returns:
-        int64 (N,), later than the frame itself unless that is its demonstration's last.
-
-    >>> next_waypoints(np.array([1, 1, -1, -1, 1, 1]), [4, 2]).tolist()
-    [2, 2, 3, 3, 5, 5]
-    """
-    ends = np.cumsum(lengths)
-    marks = np.append(np.diff(gripper) != 0, False)  # the command of the next frame differs
-    marks[ends - 1] = False
-    places = np.union1d(np.flatnonzero(marks) + 1, ends - 1)
-    at = np.searchsorted(places, np.arange(len(gripper)), side="right")
-    last = np.repeat(ends - 1, lengths)
-    return np.minimum(places[np.minimum(at, len(places) - 1)], last)
-
-
-def jittered(pictures: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Pictures in another light: contrast, saturation, red, green, blue and brightness change, each by its own draw.
-
-    Args:
-        pictures: (B, S, C, h, w, 3); all S frames of a window and camera change alike.
-        strength: factors are drawn from 1 - strength to 1 + strength, what is added from -127 to 127 times strength.
-        rng: drawn from.
-
-    Returns:
-        A new array of the same shape.
-    """
-    windows, frames, cameras = pictures.shape[:3]
-    factors = 1 + strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 5))
-    added = 127 * strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 1))
-    contrast, saturation, gains = factors[..., :1], factors[..., 1:2], factors[..., 2:]
-    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)[:, None]  # rows are what a colour is mixed into
-    turned = (contrast * mixed * gains).astype(np.float32)
-    flat = pictures.reshape(windows, frames, cameras, -1, 3).astype(np.float32)
-    out = flat @ turned + (127 * (1 - contrast) + added).astype(np.float32)
-    return np.clip(np.rint(out), 0, 255).astype(np.uint8).reshape(pictures.shape)
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vvla_policies.distill.data.augmentation import shifted
 from vvla_policies.distill.demos.conversions import (
     PICTURES,
     Alignment,
@@ -53,7 +54,7 @@ class Windows:
         stride: t is every so many frames.
         alignment: which action is a frame's own.
         skip_disturbed: mark actions that are not the expert's own (`vvla demos --noise`) as invalid.
-        skip_idle: pass over actions that do nothing (`batches.moving`): a frame's actions are the next ones that do
+        skip_idle: pass over actions that do nothing (`moments.moving`): a frame's actions are the next ones that do
             something. `CachedWindows` alone reads it.
     """
 
@@ -259,44 +260,6 @@ class SeededOrder:
         chosen = [np.resize(rng.permutation(group), share) for group in self._groups]
         order = rng.permutation(np.concatenate(chosen) if chosen else self._length)[: self._length]
         return iter([(epoch, int(number)) for number in order])
-
-
-def shifted(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each frame shifted by its own draw of up to `pad` pixels in both directions, its edges repeated.
-
-    Args:
-        frames: (..., H, W, 3).
-        pad: px.
-        rng: drawn from.
-
-    Returns:
-        A new array of the same shape.
-    """
-    count = int(np.prod(frames.shape[:-3]))
-    return shifted_by(frames, rng.integers(-pad, pad + 1, (2, count)))
-
-
-def shifted_by(frames: NDArray[np.uint8], draws: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Frames (..., H, W, 3), place k of which shows what was draws (2, frames) px below and to the right of it."""
-    moved = frames.reshape(-1, *frames.shape[-3:])
-    for axis, draw in zip((1, 2), draws, strict=True):
-        out = np.empty_like(moved)
-        for by in np.unique(draw):
-            same = np.flatnonzero(draw == by)
-            out[same] = _moved(moved[same], int(by), axis)
-        moved = out
-    return moved.reshape(frames.shape)
-
-
-def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:
-    """Frames moved along an axis so that place k shows what was at k + by, as far as there is such a place."""
-    if not by:
-        return frames
-    edge = frames.shape[axis]
-    cut, last = (slice(by, None), edge - 1) if by > 0 else (slice(None, by), 0)
-    kept = frames[(slice(None),) * axis + (cut,)]
-    rim = np.repeat(frames[(slice(None),) * axis + (slice(last, last + 1),)], abs(by), axis=axis)
-    return np.concatenate([kept, rim] if by > 0 else [rim, kept], axis=axis)
 
 
 def _states(group: Any, at: NDArray[Any]) -> dict[str, NDArray[np.float32]]:

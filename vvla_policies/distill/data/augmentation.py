@@ -1,0 +1,69 @@
+"""Pictures made a little different each time they are learnt from: shifted, or in another light."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LUMA = (0.299, 0.587, 0.114)
+"""How bright red, green and blue look (ITU-R BT.601)."""
+
+
+def shifted(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each frame shifted by its own draw of up to `pad` pixels in both directions, its edges repeated.
+
+    Args:
+        frames: (..., H, W, 3).
+        pad: px.
+        rng: drawn from.
+
+    Returns:
+        A new array of the same shape.
+    """
+    count = int(np.prod(frames.shape[:-3]))
+    return shifted_by(frames, rng.integers(-pad, pad + 1, (2, count)))
+
+
+def shifted_by(frames: NDArray[np.uint8], draws: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Frames (..., H, W, 3), place k of which shows what was draws (2, frames) px below and to the right of it."""
+    moved = frames.reshape(-1, *frames.shape[-3:])
+    for axis, draw in zip((1, 2), draws, strict=True):
+        out = np.empty_like(moved)
+        for by in np.unique(draw):
+            same = np.flatnonzero(draw == by)
+            out[same] = _moved(moved[same], int(by), axis)
+        moved = out
+    return moved.reshape(frames.shape)
+
+
+def jittered(pictures: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Pictures in another light: contrast, saturation, red, green, blue and brightness change, each by its own draw.
+
+    Args:
+        pictures: (B, S, C, h, w, 3); all S frames of a window and camera change alike.
+        strength: factors are drawn from 1 - strength to 1 + strength, what is added from -127 to 127 times strength.
+        rng: drawn from.
+
+    Returns:
+        A new array of the same shape.
+    """
+    windows, frames, cameras = pictures.shape[:3]
+    factors = 1 + strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 5))
+    added = 127 * strength * rng.uniform(-1, 1, (windows, 1, cameras, 1, 1))
+    contrast, saturation, gains = factors[..., :1], factors[..., 1:2], factors[..., 2:]
+    mixed = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)[:, None]  # rows are what a colour is mixed into
+    turned = (contrast * mixed * gains).astype(np.float32)
+    flat = pictures.reshape(windows, frames, cameras, -1, 3).astype(np.float32)
+    out = flat @ turned + (127 * (1 - contrast) + added).astype(np.float32)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8).reshape(pictures.shape)
+
+
+def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:
+    """Frames moved along an axis so that place k shows what was at k + by, as far as there is such a place."""
+    if not by:
+        return frames
+    edge = frames.shape[axis]
+    cut, last = (slice(by, None), edge - 1) if by > 0 else (slice(None, by), 0)
+    kept = frames[(slice(None),) * axis + (cut,)]
+    rim = np.repeat(frames[(slice(None),) * axis + (slice(last, last + 1),)], abs(by), axis=axis)
+    return np.concatenate([kept, rim] if by > 0 else [rim, kept], axis=axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from tests import demo_fakes
 from tests.distill.small import long_truths, student_recipe, teacher_recipe
 from vvla_policies.distill import pipeline
 from vvla_policies.distill.demos.collect import DemoRequest
+from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pipeline import DistillRequest, distill, plan
 from vvla_policies.errors import RecordError, VvlaError
 from vvla_policies.student.stages import STAGES
@@ -68,6 +70,24 @@ def test_from_nothing_to_a_table(request_, monkeypatch):
     other = dataclasses.replace(request_, changes={"teacher": {"lr": 0.5}})
     with pytest.raises(RecordError, match="another recipe"):
         distill(other)
+
+
+def test_a_teacher_that_is_there_is_not_taught_again(request_, monkeypatch):
+    monkeypatch.setattr("vvla_policies.distill.data.sources.LiberoFile.truths", lambda *_: long_truths())
+    alone = dataclasses.replace(request_, controls=False)
+    distill(alone)
+    there = str(alone.out / "teacher")
+    again = dataclasses.replace(
+        alone, out=alone.out.parent / "again", data=(alone.out / "demos",), sources=Sources(teacher=there)
+    )
+    names = [step.name for step in plan(again, print, lambda *_: None, lambda _: pipeline.SILENT)]
+    assert names == ["pretrained", "aligned", "student", "eval teacher", "eval aligned", "eval student"]
+    assert "teacher" in distill(again)
+    assert json.loads((again.out / "aligned" / "card.json").read_text())["parents"]["teacher"] == there
+    for name in ("aligned", "student"):
+        assert (again.out / name / "model.safetensors").read_bytes() == (
+            alone.out / name / "model.safetensors"
+        ).read_bytes()
 
 
 def test_a_plan_costs_nothing_and_knows_how_long(request_):

@@ -34,6 +34,9 @@ def distill(
         list[Path] | None,
         typer.Option(help="Demonstrations that are there; otherwise they are made.", rich_help_panel=WHAT),
     ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="A checkpoint that is there; otherwise one is taught.", rich_help_panel=WHAT)
+    ] = None,
     per_task: Annotated[int, typer.Option(min=1, help="Demonstrations of each task.", rich_help_panel=WHAT)] = 50,
     noise: Annotated[float, typer.Option(min=0, help="Of the expert, see vvla demos.", rich_help_panel=WHAT)] = 0.3,
     assets: Annotated[str, typer.Option(help="official, primitive or auto.", rich_help_panel=WHAT)] = "auto",
@@ -66,6 +69,7 @@ def distill(
     except ModuleNotFoundError as error:
         raise MissingExtraError("train", str(error.name)) from error
     from vvla_policies.cli.progress import Progress
+    from vvla_policies.distill.networks import Sources
     from vvla_policies.distill.recipe import parse_changes
 
     scoped: dict[str, list[str]] = {}
@@ -85,6 +89,7 @@ def distill(
         tasks=None if chosen is None else tuple(chosen),
         episodes=episodes,
         controls=controls,
+        sources=Sources(teacher=teacher),
         changes={stage: parse_changes(texts) for stage, texts in scoped.items()},
         workers=workers,
         threads=threads,

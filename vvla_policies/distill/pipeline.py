@@ -71,7 +71,8 @@ class DistillRequest:
         episodes: per task, of the evaluation; in CALVIN chains.
         controls: also teach and evaluate `only-ft` and `freeze-vlm`.
         changes: stage ("" for all) to fields of its recipe to change.
-        sources: checkpoints that the first steps begin from: a vision-language model, encoders.
+        sources: checkpoints that the first steps begin from: a vision-language model, encoders; or a teacher that is
+            there already, and none is taught then.
         workers: environment processes, None for one per core.
         threads: of PyTorch, 0 for its own choice.
         cache: see `TrainRequest`.
@@ -165,11 +166,19 @@ def table(runs: Mapping[str, Run], form: Any = "terminal") -> str:
 def _taught(request: DistillRequest) -> list[str]:
     left_out = set() if request.controls else {"only-ft", "freeze-vlm"}
     left_out |= set() if _has_recipe(request, "pretrain") else {"pretrained"}
+    left_out |= {"teacher"} if request.sources.teacher else set()
     return [name for name in TEACHING if name not in left_out]
 
 
 def _evaluated(request: DistillRequest) -> list[str]:
-    return [name for name in _taught(request) if name not in UNABLE]
+    taught = _taught(request)
+    return ["teacher", *(name for name in taught if name not in (*UNABLE, "teacher"))]
+
+
+def _checkpoint(request: DistillRequest, name: str) -> str:
+    """Where a network is, or will be."""
+    given = request.sources.teacher if name == "teacher" else None
+    return given or str(request.out / name)
 
 
 def _has_recipe(request: DistillRequest, stage: str) -> bool:
@@ -222,13 +231,13 @@ def _demos(request: DistillRequest, reporter: Callable[[str], Reporter]) -> Step
 def _training(request: DistillRequest, name: str, note: Note, line: Line) -> Step:
     stage, begins = TEACHING[name]
     recipe = recipe_of(request, stage)
-    made = _taught(request)
-    given = {source: str(request.out / folder) for source, folder in begins.items() if folder in made}
+    there = ("teacher", *_taught(request))
+    given = {source: _checkpoint(request, folder) for source, folder in begins.items() if folder in there}
     wanted = TrainRequest(
         recipe=recipe,
         data=request.data or (request.out / "demos",),
         out=request.out / name,
-        sources=replace(request.sources, **given),
+        sources=replace(request.sources, **{"teacher": None, **given}),
         cache=request.cache,
         threads=request.threads,
     )
@@ -259,7 +268,7 @@ def recipe_of(request: DistillRequest, stage: str) -> Recipe:
 def _run(request: DistillRequest, name: str, reporter: Reporter) -> Run:
     wanted = Request(
         policy="teacher" if name == "teacher" else "student",
-        policy_options={"checkpoint": str(request.out / name)},
+        policy_options={"checkpoint": _checkpoint(request, name)},
         suites=request.suites,
         tasks=_evaluated_tasks(request),
         episodes=request.episodes,

@@ -80,6 +80,10 @@ def test_a_teacher_that_is_there_is_not_taught_again(request_, monkeypatch):
     again = dataclasses.replace(
         alone, out=alone.out.parent / "again", data=(alone.out / "demos",), sources=Sources(teacher=there)
     )
+    with pytest.raises(VvlaError, match="no checkpoint at"):
+        plan(
+            dataclasses.replace(again, sources=Sources(teacher=there + "-not")), print, print, lambda _: pipeline.SILENT
+        )
     names = [step.name for step in plan(again, print, lambda *_: None, lambda _: pipeline.SILENT)]
     assert names == ["pretrained", "aligned", "student", "eval teacher", "eval aligned", "eval student"]
     assert "teacher" in distill(again)

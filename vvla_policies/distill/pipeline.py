@@ -33,6 +33,7 @@ from vvla_policies.evaluation.records.runs import Run
 from vvla_policies.evaluation.reports.contrast_tables import render as render_contrasts
 from vvla_policies.evaluation.reports.tables import render
 from vvla_policies.evaluation.rollouts.evaluate import SILENT, Reporter, Request, evaluate
+from vvla_policies.pretrained import locate
 
 PRESETS = ("mini",)
 """Sizes that have recipes for every benchmark, "<benchmark>-<size>"."""
@@ -125,8 +126,10 @@ def plan(request: DistillRequest, note: Note, line: Line, reporter: Callable[[st
         reporter: for a run of that name.
 
     Raises:
-        VvlaError: a recipe or suite does not exist.
+        VvlaError: a recipe, a suite or the given teacher does not exist.
     """
+    if request.sources.teacher:
+        locate(request.sources.teacher)
     steps = [] if request.data else [_demos(request, reporter)]
     steps += [_training(request, name, note, line) for name in _taught(request)]
     return steps + [_evaluation(request, name, reporter) for name in _evaluated(request)]

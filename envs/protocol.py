@@ -32,6 +32,8 @@ class Protocol:
             task's own placement regions, a function of the episode's seed, settled before the episode begins.
         wrist_size: (height, width) of the wrist picture, None for `image_size`.
         phrases: "first": a task is told in the benchmark's standard words. "all": in each of its phrases in turn.
+        joint_noise: of fresh starts of LIBERO: standard deviation of the Gaussian noise of the arm's joints, rad.
+            0.02 is robosuite's default, with which LIBERO's recorded states were made.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Protocol:
     starts: Literal["recorded", "fresh"] = "recorded"
     wrist_size: tuple[int, int] | None = None
     phrases: Literal["first", "all"] = "first"
+    joint_noise: float = 0.0
 
     def in_all_phrases(self) -> Protocol:
         """The same, told in each of a task's phrases in turn: a protocol of its own name."""
@@ -77,6 +80,8 @@ class Protocol:
             del data["wrist_size"]
         if self.phrases == "first":
             del data["phrases"]
+        if not self.joint_noise:
+            del data["joint_noise"]
         return data
 
     @classmethod
@@ -122,6 +127,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "fresh", "libero", _libero_steps(220, 280, 300, 520, 400), 10, 0.0, "after", (128, 128), 50,
             "this package: new draws of the start, for demonstrations; openvla's step limits", "fresh",
+            joint_noise=0.02,
         ),
         Protocol(
             "calvin", "calvin", dict.fromkeys(("calvin_abc_d", "calvin_d_d", "calvin_abcd_d"), 360), 0, 0.0, "after",

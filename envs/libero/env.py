@@ -71,7 +71,7 @@ class LiberoEnv(ManipulationEnv):
         self._stale: Observation | None = None
         self._steps, self._gripper = 0, 1.0
         if protocol.starts == "fresh":
-            self.simulator.begin_fresh(seed, settle, protocol.settle_steps)
+            self.simulator.begin_fresh(seed, settle, protocol.settle_steps, protocol.joint_noise)
             return self._outcome_now(success=False)
         self.simulator.begin(self._recorded_state(task, init_state), seed)
         if protocol.first_observation == "before":

@@ -128,14 +128,16 @@ class Simulator:
         self.reading = self._mujoco.MjData(self.model)
         self._views = [(getattr(self.reading, field), getattr(self.data, field)) for field in READ_FIELDS]
 
-    def begin(self, state: NDArray[np.float64] | None, seed: int) -> None:
+    def begin(self, state: NDArray[np.float64] | None, seed: int, joint_noise: float = 0.0) -> None:
         """Resets, places what is random by `seed`, and goes to a recorded state.
 
         Args:
             state: (1 + nq + nv,): time, qpos, qvel; None to stay where the placement of the objects, too, falls.
             seed: for the placement of the fixtures.
+            joint_noise: see `Protocol`; of no use where a state is given.
         """
         env = self.env
+        env.robots[0].initialization_noise["magnitude"] = joint_noise  # it is drawn, from the same stream, at 0 too
         with numpy_seed(seed):
             self._reset(env)
         env.sim.set_state_from_flattened(self.state() if state is None else state)
@@ -146,8 +148,8 @@ class Simulator:
         self.controller = self._controller_type(env.robots[0], self.model, self.data)
         self._read()
 
-    def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int) -> None:
-        """Begins in a new draw from the task's placement regions, at rest.
+    def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int, joint_noise: float) -> None:
+        """Begins in a new draw from the task's placement regions and of the arm's pose, at rest.
 
         After settling the simulation begins once more, in the state it came to: that state (and the seed, for the
         fixtures) is then all there is to know, and whoever begins there gets the same episode, bit for bit.
@@ -156,8 +158,9 @@ class Simulator:
             seed: for the placement of everything.
             settle: (7,), in robosuite's convention, executed until things are at rest.
             steps: so many times.
+            joint_noise: see `Protocol`.
         """
-        self.begin(None, seed)
+        self.begin(None, seed, joint_noise)
         for _ in range(steps):
             self.step(settle)
         self.begin(self.state(), seed)

@@ -125,7 +125,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "LIBERO's own evaluation (arXiv 2306.03310)",
         ),
         Protocol(
-            "fresh", "libero", _libero_steps(220, 280, 300, 520, 400), 10, 0.0, "after", (128, 128), 50,
+            "fresh", "libero", _libero_steps(220, 280, 300, 520, 400), 10, +1.0, "after", (128, 128), 50,
             "this package: new draws of the start, for demonstrations; openvla's step limits", "fresh",
             joint_noise=0.02,
         ),

@@ -77,6 +77,24 @@ def test_starts_are_a_function_of_the_seed_and_not_among_the_recorded_ones():
     assert np.abs(starts[0][0]).max() < 10
 
 
+def test_the_arm_starts_as_in_the_recorded_states():
+    """Open gripper, joints with robosuite's noise: a policy that learnt from other starts fails in recorded ones."""
+    arms, widths = {}, {}
+    for protocol in ("openvla", "fresh"):
+        env = vvla_policies.envs.make("libero_object", task=5, assets="primitive", protocol=protocol, cameras=())
+        seen = []
+        for number in range(12):
+            env.start(5, number, number)
+            seen.append(env.simulator.proprioception())
+        env.close()
+        arms[protocol] = np.array([read["joint_pos"] for read in seen])
+        widths[protocol] = np.array([np.abs(read["gripper_qpos"]) for read in seen])
+    assert np.abs(widths["fresh"] - widths["openvla"].mean()).max() < 1e-3
+    assert np.abs(arms["fresh"].mean(axis=0) - arms["openvla"].mean(axis=0)).max() < 0.03
+    ratio = arms["fresh"].std(axis=0) / arms["openvla"].std(axis=0)
+    assert 0.5 < np.median(ratio) < 3
+
+
 def test_states_come_before_and_observations_after_their_action(file):
     env = vvla_policies.envs.make("libero_object", task=0, assets="primitive", protocol="fresh")
     with h5py.File(file) as opened:

@@ -23,13 +23,8 @@ from vvla_policies import __version__
 from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill import networks
 from vvla_policies.distill.auxiliary import POINTED
-from vvla_policies.distill.data.batches import CachedWindows, Reading
-from vvla_policies.distill.data.cache import CachedFile, cached
-from vvla_policies.distill.data.dataset import Windows
-from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.features import cached_features
-from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import read_points, sideways
+from vvla_policies.distill.data.batches import CachedWindows
+from vvla_policies.distill.data.cache import CachedFile
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -41,11 +36,11 @@ from vvla_policies.distill.objectives import (
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
+from vvla_policies.distill.windows import Note, gather, unpacked
 from vvla_policies.envs.store import cache_root
 from vvla_policies.errors import RecordError
 from vvla_policies.pretrained import CARD, load_card, locate
 from vvla_policies.student.network import Student
-from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
 
 LOG, TRAINING, IDENTITY = "log.jsonl", "training", "request.json"
@@ -113,7 +108,6 @@ class Trained:
         return self.step >= self.steps
 
 
-Note = Callable[[str], None]
 Line = Callable[[int, int, Mapping[str, float]], None]
 
 
@@ -136,10 +130,9 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
         return done
     learner = networks.open_learner(recipe, request.sources)
     target = networks.open_target(request.sources, learner) if recipe.stage == "align" else None
-    files = _cached(request, note)
-    data, held_out = _windows(recipe, files, learner, target)
-    for windows in filter(None, (data, held_out)):
-        _extend(windows, request, files, learner, target, note)
+    cache = request.cache or cache_root() / "training"
+    files = unpacked(recipe, request.data, cache, note)
+    data, held_out = gather(recipe, files, learner, target, cache, note)
     steps = recipe.planned_steps(len(data))
     folder = request.out / TRAINING
     _claim(request, folder, data)
@@ -182,80 +175,6 @@ def _average(trainer: DistillTrainer) -> dict[str, torch.Tensor]:
     return {name.removeprefix("network."): value for name, value in weights.items()}
 
 
-def _cache(request: TrainRequest) -> Path:
-    return request.cache or cache_root() / "training"
-
-
-def _cached(request: TrainRequest, note: Note) -> list[CachedFile]:
-    from accelerate import PartialState
-
-    paths = [path for place in request.data for path in find_files(place)]
-    with PartialState().main_process_first():
-        found = cached(paths, _cache(request), note)
-    others = {file.origin.benchmark for file in found} - {request.recipe.benchmark}
-    if others:
-        raise RecordError(
-            f"the recipe is for {request.recipe.benchmark}, the demonstrations are {others.pop()}'s; take a --recipe "
-            "that goes with them, such as calvin-mini or libero-mini"
-        )
-    return found
-
-
-def _windows(
-    recipe: Recipe, files: Sequence[CachedFile], learner: Learner, target: Learner | None
-) -> tuple[CachedWindows, CachedWindows | None]:
-    """Windows to learn from, and those held out."""
-    shift = (recipe.shift_image, recipe.shift_wrist)
-    ahead = learner.network.config.horizon if isinstance(learner.network, Seer) and recipe.foresight_weight else 0
-    windows = Windows(
-        history=learner.history,
-        future=learner.chunk,
-        stride=recipe.stride,
-        alignment=recipe.alignment,
-        skip_disturbed=recipe.skip_disturbed,
-        skip_idle=recipe.skip_idle,
-    )
-
-    def read(shift: tuple[int, int], jitter: float, roam: int, kept: Mapping[Path, Sequence[str]]) -> CachedWindows:
-        readings = [Reading(learner.inputs, "", shift, jitter, roam, ahead)]
-        if target:
-            readings.append(Reading(target.inputs, "teacher_", _scaled(shift, learner, target)))
-        return CachedWindows(files, windows, readings, learner.spacing, kept, recipe.seed)
-
-    # a file with no more than that is learnt from
-    count = {file.source: max(len(file.demos) - recipe.holdout, 0) or len(file.demos) for file in files}
-    data = read(shift, recipe.jitter, recipe.roam, {file.source: file.demos[: count[file.source]] for file in files})
-    left = {file.source: file.demos[count[file.source] :] for file in files}
-    return data, read((0, 0), 0.0, 0, left) if any(left.values()) else None
-
-
-def _extend(
-    windows: CachedWindows,
-    request: TrainRequest,
-    files: Sequence[CachedFile],
-    learner: Learner,
-    target: Learner | None,
-    note: Note,
-) -> None:
-    """What the stage needs beside windows: a teacher's features, questions, or where things are."""
-    recipe = request.recipe
-    if target and not recipe.shift_teacher:
-        windows.extra["features"] = cached_features(windows, target, _cache(request), note)
-    if recipe.stage == "pretrain":
-        windows.lessons = _lessons(recipe, files, windows, learner)
-    if recipe.point_weight:
-        windows.extra |= read_points(files, windows, note)
-    if recipe.roam:
-        windows.sideways = sideways(files, windows, note)
-
-
-def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:
-    assert isinstance(learner.network, Student)
-    config = learner.network.config
-    layout = ChatLayout(load_tokenizer(config.tokenizer), config)
-    return Lessons(files, windows, layout, recipe.questions, recipe.seed)
-
-
 def _is_to_calibrate(request: TrainRequest, learner: Learner) -> bool:
     """Whether the network has not acted yet, or not here, and is to begin scaled to the demonstrations' states."""
     recipe = request.recipe
@@ -263,12 +182,6 @@ def _is_to_calibrate(request: TrainRequest, learner: Learner) -> bool:
         return False
     new = all(training["stage"] == "pretrain" for training in _earlier(request.sources.init))
     return new or networks.is_moved(recipe, request.sources)
-
-
-def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[int, int]:
-    """The same share of the teacher's pictures."""
-    factor = target.inputs.size / learner.inputs.size
-    return round(shift[0] * factor), round(shift[1] * factor)
 
 
 def _objective(recipe: Recipe, learner: Learner, target: Learner | None, data: CachedWindows) -> torch.nn.Module:

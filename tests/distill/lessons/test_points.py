@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.distill.small import TASKS, long_truths, make_demos
-from vvla_policies.distill.data.batches import POINTS, CachedWindows, Reading
+from vvla_policies.distill.data.augmentation import POINTS
+from vvla_policies.distill.data.batches import CachedWindows, Reading
 from vvla_policies.distill.data.cache import cached
 from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files

@@ -1,12 +1,17 @@
-"""Pictures made a little different each time they are learnt from: shifted, or in another light."""
+"""Windows made a little different each time they are learnt from: shifted, in another light, or elsewhere."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""
+POINTS = frozenset({"things", "goals"})
+"""Entries of batches that are places in pictures: (B, n, 2, 2), third-person first, in edges."""
 
 
 def shifted(frames: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -56,6 +61,44 @@ def jittered(pictures: NDArray[np.uint8], strength: float, rng: np.random.Genera
     flat = pictures.reshape(windows, frames, cameras, -1, 3).astype(np.float32)
     out = flat @ turned + (127 * (1 - contrast) + added).astype(np.float32)
     return np.clip(np.rint(out), 0, 255).astype(np.uint8).reshape(pictures.shape)
+
+
+def roamed(
+    batch: Mapping[str, NDArray[Any]],
+    prefix: str,
+    most: int,
+    sideways: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> dict[str, NDArray[Any]]:
+    """Windows as if what the third-person camera sees, and the hand, stood elsewhere; the wrist's camera comes along.
+
+    Args:
+        batch: see `CachedWindows.__getitems__`.
+        prefix: before the keys of what the network reads.
+        most: pixels to the left or right, each window its own draw.
+        sideways: (3,), m from the left edge of the picture to the right, in the frame of the states' positions.
+        rng: drawn from.
+
+    Returns:
+        The entries that change.
+    """
+    windows, steps, _, edge = batch[prefix + "pictures"].shape[:4]
+    draws = rng.integers(-most, most + 1, windows)  # to the left
+    across = draws.repeat(steps)
+    found: dict[str, NDArray[Any]] = {}
+    for name in {prefix + "pictures", prefix + "pictures_ahead"} & batch.keys():
+        found[name] = batch[name].copy()
+        found[name][:, :, 0] = shifted_by(batch[name][:, :, 0], np.stack([np.zeros_like(across), across]))
+    moved = -draws / edge
+    state = batch[prefix + "state"].copy()
+    state[..., :3] += (moved[:, None] * sideways).astype(np.float32)[:, None]
+    found[prefix + "state"] = state
+    for name in POINTS & batch.keys():
+        points = batch[name].astype(np.float32)
+        points[:, :, 0, 0] += moved[:, None]
+        points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan
+        found[name] = points
+    return found
 
 
 def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vvla_policies.distill.data.augmentation import jittered, shifted, shifted_by
+from vvla_policies.distill.data.augmentation import jittered, roamed, shifted
 from vvla_policies.distill.data.cache import CachedFile
 from vvla_policies.distill.data.dataset import Number, SeededOrder, Windows
 from vvla_policies.distill.data.moments import moving, next_waypoints
@@ -32,8 +32,6 @@ from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture
 
 Batch = dict[str, NDArray[Any]]
-POINTS = frozenset({"things", "goals"})
-"""Entries of `CachedWindows.extra` that are places in pictures: (N, n, 2, 2), third-person first, in edges."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +215,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         for reading in self.readings:
             batch |= self._read(reading, frames, start, length, rng)
             if reading.roam:
-                self._roam(reading, batch, rng)
+                assert self.sideways is not None
+                batch |= roamed(batch, reading.name, reading.roam, self.sideways, rng)
         batch |= self._labels(frames, start, length)
         batch |= self.lessons(pairs) if self.lessons else {}
         self.seconds += time.perf_counter() - began
@@ -305,24 +304,6 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
             found["pictures_ahead"] = self._gather(reading, start + np.clip(later, 0, length - 1))
             found["ahead_valid"] = (frames >= 0) & (later < length) & self._drawn[start + np.clip(later, 0, length - 1)]
         return {reading.name + key: value for key, value in found.items()}
-
-    def _roam(self, reading: Reading, batch: Batch, rng: np.random.Generator) -> None:
-        """Moves what the third-person camera sees, and the hand with it; the wrist's camera moves along."""
-        assert self.sideways is not None
-        windows, steps, _, edge = batch[reading.name + "pictures"].shape[:4]
-        draws = rng.integers(-reading.roam, reading.roam + 1, windows)  # to the left
-        for name in {reading.name + "pictures", reading.name + "pictures_ahead"} & batch.keys():
-            across = draws.repeat(steps)
-            batch[name][:, :, 0] = shifted_by(batch[name][:, :, 0], np.stack([np.zeros_like(across), across]))
-        moved = -draws / edge
-        state = batch[reading.name + "state"].copy()
-        state[..., :3] += (moved[:, None] * self.sideways).astype(np.float32)[:, None]
-        batch[reading.name + "state"] = state
-        for name in POINTS & batch.keys():
-            points = batch[name].astype(np.float32)
-            points[:, :, 0, 0] += moved[:, None]
-            points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan
-            batch[name] = points
 
     def _gather(self, reading: Reading, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Pictures of frames (B, S), counted through all files, or the last before them that were drawn.

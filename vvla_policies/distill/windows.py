@@ -11,7 +11,7 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import read_points, sideways
+from vvla_policies.distill.lessons.points import find_camera, read_points
 from vvla_policies.distill.networks import Learner
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import RecordError
@@ -79,7 +79,7 @@ def gather(
         if recipe.point_weight:
             windows.extra |= read_points(files, windows, note)
         if recipe.roam:
-            windows.sideways = sideways(files, windows, note)
+            windows.camera = find_camera(files, windows, note)
     return data, held_out
 
 

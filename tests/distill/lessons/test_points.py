@@ -14,7 +14,7 @@ from vvla_policies.distill.data.batches import CachedWindows, Reading
 from vvla_policies.distill.data.cache import cached
 from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
-from vvla_policies.distill.lessons.points import GOALS, read_points, sideways
+from vvla_policies.distill.lessons.points import GOALS, find_camera, read_points
 from vvla_policies.errors import AssetsError, RecordError
 from vvla_policies.inputs import Inputs
 
@@ -76,27 +76,52 @@ def test_without_a_simulator_it_says_what_to_do(tmp_path: Path, monkeypatch: pyt
         read_points(files, windows)
 
 
-def test_how_far_it_is_across_a_picture_is_told_by_the_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera from far away, whose picture is 0.8 m wide; it sees x to the right, and y and z upwards."""
+CAMERA = np.array([[1.2, 0.3, 0.1, 0.6], [0.2, -1.1, -0.9, 0.7], [0.1, 0.4, 0.2, 1.3]])
+
+
+def projected(hands: np.ndarray) -> np.ndarray:
+    seen = np.concatenate([hands, np.ones_like(hands[..., :1])], axis=-1) @ CAMERA.T
+    return seen[..., :2] / seen[..., 2:]
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Files, windows, where the hand is in each item, and a way to say where it is seen."""
     files = cached(find_files(make_demos(tmp_path / "demos")), tmp_path / "cache")
     windows = CachedWindows(files, Windows(1, 3), [Reading(Inputs(size=28))])
     hands = np.random.default_rng(0).uniform(-0.3, 0.3, windows.item_states().shape)
-    seen = long_truths()
-    rows = windows.rows(np.arange(len(windows)))
-    told = {number: replace(seen, points=seen.points.copy()) for number in range(len(files))}
-    for (number, row), hand in zip(rows.tolist(), hands, strict=True):
-        told[number].points[row, -1, 0] = 0.5 + hand[0] / 0.8, 0.5 - hand[1] / 0.8 - hand[2] / 0.5
     monkeypatch.setattr(windows, "item_states", lambda: hands)
-    numbers = iter(told.values())
-    monkeypatch.setattr("vvla_policies.distill.lessons.points.cached_truths", lambda _: next(numbers))
-    assert np.allclose(sideways(files, windows), [0.8, 0, 0], atol=1e-3)
+    rows, moving = windows.rows(np.arange(len(windows))), long_truths()
+
+    def see(points: np.ndarray) -> None:
+        told = {number: replace(moving, points=moving.points.copy()) for number in range(len(files))}
+        for (number, row), point in zip(rows.tolist(), points, strict=True):
+            told[number].points[row, -1, 0] = point
+        numbers = iter(told.values())
+        monkeypatch.setattr("vvla_policies.distill.lessons.points.cached_truths", lambda _: next(numbers))
+
+    return files, windows, hands[:, :3], see
+
+
+def test_the_hand_tells_where_the_camera_is(watched) -> None:
+    files, windows, hands, see = watched
+    see(projected(hands))
+    camera = find_camera(files, windows)
+    assert np.allclose(camera / camera[2, 3], CAMERA / CAMERA[2, 3], atol=0.05)
+
+
+def test_two_cameras_are_not_taken_for_one(watched) -> None:
+    files, windows, hands, see = watched
+    see(np.where((np.arange(len(hands)) % 2 == 0)[:, None], projected(hands), 1 - projected(hands)))
+    with pytest.raises(RecordError, match=r"no one camera .* --set roam=0"):
+        find_camera(files, windows)
 
 
 def test_a_window_that_roams_is_the_same_scene_elsewhere(told) -> None:
     """What is seen moves by whole pixels, points and the hand with it; all else stays."""
     still, points = told
     windows = still.with_readings([Reading(Inputs(size=28), roam=5)])
-    windows.extra, windows.sideways = dict(points), np.array([0.8, 0.1, 0])
+    windows.extra, windows.camera = dict(points), CAMERA
     still.extra = dict(points)
     items = list(range(0, len(windows), 3))
     moved, before = windows.__getitems__(items), still.__getitems__(items)
@@ -105,7 +130,8 @@ def test_a_window_that_roams_is_the_same_scene_elsewhere(told) -> None:
     assert np.allclose(28 * shift, pixels, atol=0.05)
     assert np.abs(pixels).max() == 5
     assert np.array_equal(moved["goals"][:, 2, 0, 1], before["goals"][:, 2, 0, 1].astype(np.float32))
-    assert np.allclose(moved["state"][:, 0, :2] - before["state"][:, 0, :2], shift[:, None] * [0.8, 0.1], atol=1e-3)
+    was, now = (projected(batch["state"][:, 0, :3].astype(np.float64)) for batch in (before, moved))
+    assert np.allclose(now - was, np.stack([shift, 0 * shift], axis=-1), atol=1e-3)
     assert np.array_equal(moved["state"][..., 2:], before["state"][..., 2:])
     for k, right in enumerate(pixels):
         was, now = before["pictures"][k, 0, 0], moved["pictures"][k, 0, 0]

@@ -67,7 +67,7 @@ def roamed(
     batch: Mapping[str, NDArray[Any]],
     prefix: str,
     most: int,
-    sideways: NDArray[np.float64],
+    camera: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> dict[str, NDArray[Any]]:
     """Windows as if what the third-person camera sees, and the hand, stood elsewhere; the wrist's camera comes along.
@@ -76,7 +76,7 @@ def roamed(
         batch: see `CachedWindows.__getitems__`.
         prefix: before the keys of what the network reads.
         most: pixels to the left or right, each window its own draw.
-        sideways: (3,), m from the left edge of the picture to the right, in the frame of the states' positions.
+        camera: (3, 4), of the states' positions (m) to places in pictures, homogeneous; see `CachedWindows.camera`.
         rng: drawn from.
 
     Returns:
@@ -91,13 +91,25 @@ def roamed(
         found[name][:, :, 0] = shifted_by(batch[name][:, :, 0], np.stack([np.zeros_like(across), across]))
     moved = -draws / edge
     state = batch[prefix + "state"].copy()
-    state[..., :3] += (moved[:, None] * sideways).astype(np.float32)[:, None]
+    state[..., :2] += _displaced(state[..., :3], moved[:, None], camera)
     found[prefix + "state"] = state
     for name in POINTS & batch.keys():
         points = batch[name].astype(np.float32)
         points[:, :, 0, 0] += moved[:, None]
         points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan
         found[name] = points
+    return found
+
+
+def _displaced(
+    places: NDArray[np.float32], across: NDArray[np.float64], camera: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far, in x and y, places (..., 3) are from where they are seen `across` (...) edges further right, as high."""
+    seen = np.concatenate([places, np.ones_like(places[..., :1])], axis=-1) @ camera.T
+    right, down = seen[..., 0] / seen[..., 2] + across, seen[..., 1] / seen[..., 2]
+    slopes = camera[:2, :2] - np.stack([right, down], axis=-1)[..., None] * camera[2, :2]
+    missing = np.stack([right, down], axis=-1) * seen[..., 2:] - seen[..., :2]
+    found: NDArray[np.float64] = np.linalg.solve(slopes, missing[..., None])[..., 0]
     return found
 
 

@@ -44,7 +44,7 @@ class Reading:
         shift: most pixels by which each frame of the two cameras is shifted, edges repeated; drawn for each frame.
         jitter: how much the colours of each window's pictures change, see `jittered`; 0 for not at all.
         roam: most pixels by which all third-person pictures of a window are shifted sideways, together with where the
-            hand is and where things are, as if all of it stood elsewhere; needs `CachedWindows.sideways`.
+            hand is and where things are, as if all of it stood elsewhere; needs `CachedWindows.camera`.
         ahead: also give the pictures this many steps after each frame of the history, as they are; 0 for none.
     """
 
@@ -71,8 +71,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         instructions: the different ones, sorted; "task" in a batch counts in them.
         extra: further arrays, one row for each item, that batches hold by these names.
         lessons: further entries of a batch, made anew from its (epoch, item) pairs, int64 (B, 2); None for none.
-        sideways: float (3,), how far it is at one height from the left edge of the third-person picture to the right: m
-            in the frame of the states' positions; for `Reading.roam`.
+        camera: float (3, 4), of the states' positions (m) to places in the third-person picture (edges, from its upper
+            left corner), homogeneous; for `Reading.roam`.
         seconds: spent gathering so far.
 
     Raises:
@@ -91,7 +91,7 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         self.windows, self.readings, self.spacing, self.seed = windows, tuple(readings), spacing, seed
         self.extra: dict[str, NDArray[Any]] = {}
         self.lessons: Callable[[NDArray[np.int64]], Batch] | None = None
-        self.sideways: NDArray[np.float64] | None = None
+        self.camera: NDArray[np.float64] | None = None
         self.seconds = 0.0
         self.instructions = sorted({file.instruction for file in files})
         self._files = tuple(files)
@@ -215,8 +215,8 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         for reading in self.readings:
             batch |= self._read(reading, frames, start, length, rng)
             if reading.roam:
-                assert self.sideways is not None
-                batch |= roamed(batch, reading.name, reading.roam, self.sideways, rng)
+                assert self.camera is not None
+                batch |= roamed(batch, reading.name, reading.roam, self.camera, rng)
         batch |= self._labels(frames, start, length)
         batch |= self.lessons(pairs) if self.lessons else {}
         self.seconds += time.perf_counter() - began

@@ -17,6 +17,8 @@ from vvla_policies.errors import RecordError, VvlaError
 NEXT, BEGIN, END = "next", "begin", "end"
 GOALS = (NEXT, BEGIN, END)
 """Where the hand will be when the gripper next opens or closes; what the task moves; where it belongs."""
+CAMERA_ERROR = 0.01
+"""Median distance of what a camera projects from where it was seen, in edges, from which on it is not that camera."""
 Note = Callable[[str], None]
 
 
@@ -56,29 +58,41 @@ def read_points(
     return {"things": things, "goals": goals}
 
 
-def sideways(files: Sequence[CachedFile], windows: CachedWindows, note: Note = lambda _: None) -> NDArray[np.float64]:
-    """How far it is across the third-person picture, from where the hand is seen: `CachedWindows.sideways`.
-
-    The camera is taken for one that looks from far away: the affine map from the hand's place to its point in the
-    picture that fits best, turned round for places at one height.
+def find_camera(
+    files: Sequence[CachedFile], windows: CachedWindows, note: Note = lambda _: None
+) -> NDArray[np.float64]:
+    """The third-person camera, from where the hand is and where it is seen: `CachedWindows.camera`.
 
     Args:
         files: of the windows.
         windows: whose items.
         note: hears of what is being looked into.
 
+    Returns:
+        The projection that fits best in the algebraic sense (direct linear transform; Hartley and Zisserman, ch. 7).
+
     Raises:
-        RecordError: the simulator cannot tell.
+        RecordError: the simulator cannot tell, or the demonstrations were seen by several cameras.
     """
     rows = windows.rows(np.arange(len(windows)))
-    hands, seen = windows.item_states()[:, :3], np.empty((len(windows), 2))
+    hands, seen = windows.item_states()[:, :3].astype(np.float64), np.empty((len(windows), 2))
     for number, one in enumerate(_truths(files, note)):
         items = rows[:, 0] == number
         seen[items] = one.points[rows[items, 1], one.things.index(GRIPPER), 0]
     there = ~np.isnan(seen).any(axis=1)
-    known = np.column_stack([hands[there], np.ones(there.sum())])
-    slopes = np.linalg.lstsq(known, seen[there], rcond=None)[0][:2]  # of what is at one height
-    return np.append(np.linalg.inv(slopes)[0], 0.0)
+    places, points = np.column_stack([hands[there], np.ones(there.sum())]), seen[there]
+    across, down = (-points[:, [axis]] * places for axis in (0, 1))
+    nothing = np.zeros_like(places)
+    equations = np.block([[places, nothing, across], [nothing, places, down]])
+    camera: NDArray[np.float64] = np.linalg.eigh(equations.T @ equations)[1][:, 0].reshape(3, 4)
+    projected = places @ camera.T
+    error = float(np.median(np.linalg.norm(projected[:, :2] / projected[:, 2:] - points, axis=1)))
+    if error > CAMERA_ERROR:
+        raise RecordError(
+            f"no one camera sees the hand where these demonstrations have it (off by {error:.3f} of a picture); "
+            "do without moving what it sees: --set roam=0"
+        )
+    return camera
 
 
 def _truths(files: Sequence[CachedFile], note: Note) -> list[Truths]:

@@ -71,9 +71,10 @@ class LiberoEnv(ManipulationEnv):
         self._stale: Observation | None = None
         self._steps, self._gripper = 0, 1.0
         if protocol.starts == "fresh":
-            self.simulator.begin_fresh(seed, settle, protocol.settle_steps, protocol.joint_noise)
-            return self._outcome_now(success=False)
-        self.simulator.begin(self._recorded_state(task, init_state), seed)
+            start = self.simulator.draw_start(seed, settle, protocol.settle_steps, protocol.joint_noise)
+        else:
+            start = self._recorded_state(task, init_state)
+        self.simulator.begin(start, seed)
         if protocol.first_observation == "before":
             self._stale = self._observe(self.settings.cameras)
         for _ in range(protocol.settle_steps):

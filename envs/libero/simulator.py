@@ -148,22 +148,22 @@ class Simulator:
         self.controller = self._controller_type(env.robots[0], self.model, self.data)
         self._read()
 
-    def begin_fresh(self, seed: int, settle: NDArray[np.float64], steps: int, joint_noise: float) -> None:
-        """Begins in a new draw from the task's placement regions and of the arm's pose, at rest.
-
-        After settling the simulation begins once more, in the state it came to: that state (and the seed, for the
-        fixtures) is then all there is to know, and whoever begins there gets the same episode, bit for bit.
+    def draw_start(self, seed: int, settle: NDArray[np.float64], steps: int, joint_noise: float) -> NDArray[np.float64]:
+        """A new draw from the task's placement regions and of the arm's pose, at rest: a state to begin in.
 
         Args:
             seed: for the placement of everything.
             settle: (7,), in robosuite's convention, executed until things are at rest.
             steps: so many times.
             joint_noise: see `Protocol`.
+
+        Returns:
+            (1 + nq + nv,), as `begin` takes it.
         """
         self.begin(None, seed, joint_noise)
         for _ in range(steps):
             self.step(settle)
-        self.begin(self.state(), seed)
+        return self.state()
 
     def step(self, action: NDArray[np.float64]) -> bool:
         """One control step of physics.

@@ -79,17 +79,21 @@ def test_starts_are_a_function_of_the_seed_and_not_among_the_recorded_ones():
 
 def test_the_arm_starts_as_in_the_recorded_states():
     """Open gripper, joints with robosuite's noise: a policy that learnt from other starts fails in recorded ones."""
-    arms, widths = {}, {}
+    arms, widths, later = {}, {}, {}
     for protocol in ("openvla", "fresh"):
         env = vvla_policies.envs.make("libero_object", task=5, assets="primitive", protocol=protocol, cameras=())
-        seen = []
+        seen, then = [], []
         for number in range(12):
             env.start(5, number, number)
             seen.append(env.simulator.proprioception())
+            env.advance(np.array([0.0] * 6 + [1.0]))
+            then.append(np.abs(env.simulator.proprioception()["gripper_qpos"]))
         env.close()
+        later[protocol] = np.array(then)
         arms[protocol] = np.array([read["joint_pos"] for read in seen])
         widths[protocol] = np.array([np.abs(read["gripper_qpos"]) for read in seen])
     assert np.abs(widths["fresh"] - widths["openvla"].mean()).max() < 1e-3
+    assert np.abs(later["fresh"] - later["openvla"].mean()).max() < 1e-3  # no finger moves that was told to stay
     assert np.abs(arms["fresh"].mean(axis=0) - arms["openvla"].mean(axis=0)).max() < 0.03
     ratio = arms["fresh"].std(axis=0) / arms["openvla"].std(axis=0)
     assert 0.5 < np.median(ratio) < 3

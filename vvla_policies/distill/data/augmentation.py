@@ -109,8 +109,8 @@ def _displaced(
     right, down = seen[..., 0] / seen[..., 2] + across, seen[..., 1] / seen[..., 2]
     slopes = camera[:2, :2] - np.stack([right, down], axis=-1)[..., None] * camera[2, :2]
     missing = np.stack([right, down], axis=-1) * seen[..., 2:] - seen[..., :2]
-    found: NDArray[np.float64] = np.linalg.solve(slopes, missing[..., None])[..., 0]
-    return found
+    found: NDArray[np.floating[Any]] = np.linalg.solve(slopes, missing[..., None])[..., 0]
+    return found.astype(np.float64)
 
 
 def _moved(frames: NDArray[np.uint8], by: int, axis: int) -> NDArray[np.uint8]:

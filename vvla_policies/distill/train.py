@@ -25,6 +25,7 @@ from vvla_policies.distill import networks
 from vvla_policies.distill.auxiliary import POINTED
 from vvla_policies.distill.data.batches import CachedWindows
 from vvla_policies.distill.data.cache import CachedFile
+from vvla_policies.distill.lessons.points import Note
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -36,7 +37,7 @@ from vvla_policies.distill.objectives import (
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
-from vvla_policies.distill.windows import Note, gather, unpacked
+from vvla_policies.distill.windows import gather, unpacked
 from vvla_policies.envs.store import cache_root
 from vvla_policies.errors import RecordError
 from vvla_policies.pretrained import CARD, load_card, locate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vvla_policies.distill.data.batches import CachedWindows, Reading
@@ -11,15 +11,13 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import find_camera, read_points
+from vvla_policies.distill.lessons.points import Note, find_camera, read_points
 from vvla_policies.distill.networks import Learner
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import RecordError
 from vvla_policies.student.network import Student
 from vvla_policies.student.tokens import ChatLayout, load_tokenizer
 from vvla_policies.teacher.network import Seer
-
-Note = Callable[[str], None]
 
 
 def unpacked(recipe: Recipe, places: Sequence[Path], cache: Path, note: Note) -> list[CachedFile]:

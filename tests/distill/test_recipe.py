@@ -74,6 +74,12 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
         load_recipe("teacher", path)
 
 
+def test_a_teacher_must_see_where_the_student_roams():
+    with pytest.raises(VvlaError, match="needs shift_teacher=true"):
+        load_recipe("align", "calvin-mini", {"roam": 8})
+    assert load_recipe("align", "calvin-mini", {"roam": 8, "shift_teacher": True}).roam == 8
+
+
 def test_what_a_stage_would_pass_over_is_named(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("preset: act-mini\nwaypoint_weight: 0.5\n")

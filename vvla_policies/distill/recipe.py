@@ -44,7 +44,7 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "gripper_weight": _ACTING,
     "waypoint_weight": (*_ACTING, *_ALIGN),
     "point_weight": _ACTING,
-    "roam": _ACTING,
+    "roam": (*_ACTING, *_ALIGN),
     **dict.fromkeys(("foresight_weight", "foresight_share", "only_foresight", "own_state", "goal", "hidden"), _TEACHER),
 }
 """The stages that read a field, where others do not."""
@@ -77,7 +77,8 @@ class Recipe:
         shift_wrist: likewise for the wrist's.
         roam: most pixels by which third-person pictures are shifted sideways together with the hand's position, drawn
             per window: who sees hand and goal elsewhere acts alike. What stands in few places in the demonstrations
-            then stands anywhere. Needs the simulator, as `point_weight` does.
+            then stands anywhere. Needs the simulator, as `point_weight` does; and in stage 1 `shift_teacher`: the
+            teacher sees the same.
         jitter: how much the colours of each window's pictures change, see `augmentation.jittered`; 0 for not at all.
         shift_teacher: the teacher, too, sees shifted pictures, drawn independently; so its features are not cached.
         holdout: demonstrations of each file, the last ones, that are kept for validation.
@@ -185,6 +186,8 @@ class Recipe:
             raise VvlaError(
                 f"foresight_share must lie in (0, 1], not {self.foresight_share}; foresight_weight=0 is none"
             )
+        if self.stage == "align" and self.roam and not self.shift_teacher:
+            raise VvlaError("roam in stage align needs shift_teacher=true: the teacher must see what the student sees")
         if not self.steps and self.epochs <= 0:
             raise VvlaError("a recipe needs steps, or epochs above 0")
 

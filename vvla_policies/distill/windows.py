@@ -102,14 +102,10 @@ def _windows(
     ahead = learner.network.config.horizon if isinstance(learner.network, Seer) and recipe.foresight_weight else 0
     readings = [Reading(learner.inputs, "", shift, jitter, roam, ahead)]
     if target:
-        readings.append(Reading(target.inputs, "teacher_", _scaled(shift, learner, target)))
+        factor = target.inputs.size / learner.inputs.size
+        image, wrist, sideways = (round(factor * pixels) for pixels in (*shift, roam))
+        readings.append(Reading(target.inputs, "teacher_", (image, wrist), roam=sideways))
     return CachedWindows(files, windows, readings, learner.spacing, demos, recipe.seed)
-
-
-def _scaled(shift: tuple[int, int], learner: Learner, target: Learner) -> tuple[int, int]:
-    """The same share of the teacher's pictures."""
-    factor = target.inputs.size / learner.inputs.size
-    return round(shift[0] * factor), round(shift[1] * factor)
 
 
 def _lessons(recipe: Recipe, files: Sequence[CachedFile], windows: CachedWindows, learner: Learner) -> Lessons:

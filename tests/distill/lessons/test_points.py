@@ -141,3 +141,10 @@ def test_a_window_that_roams_is_the_same_scene_elsewhere(told) -> None:
         assert np.array_equal(moved[name], before[name])
     again = windows.__getitems__(items)
     assert all(np.array_equal(again[name], moved[name], equal_nan=name in POINTS) for name in moved)
+    both = still.with_readings([Reading(Inputs(size=28), roam=5), Reading(Inputs(size=28), "teacher_", roam=5)])
+    both.extra, both.camera = windows.extra, CAMERA
+    seen = both.__getitems__(items)
+    assert np.array_equal(seen["goals"], moved["goals"], equal_nan=True)
+    for name in ("pictures", "state"):
+        assert np.array_equal(seen[name], moved[name])
+        assert np.array_equal(seen["teacher_" + name], moved[name])

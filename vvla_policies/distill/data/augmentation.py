@@ -66,24 +66,21 @@ def jittered(pictures: NDArray[np.uint8], strength: float, rng: np.random.Genera
 def roamed(
     batch: Mapping[str, NDArray[Any]],
     prefix: str,
-    most: int,
+    draws: NDArray[np.int64],
     camera: NDArray[np.float64],
-    rng: np.random.Generator,
 ) -> dict[str, NDArray[Any]]:
     """Windows as if what the third-person camera sees, and the hand, stood elsewhere; the wrist's camera comes along.
 
     Args:
         batch: see `CachedWindows.__getitems__`.
         prefix: before the keys of what the network reads.
-        most: pixels to the left or right, each window its own draw.
+        draws: pixels to the left, one number for each window.
         camera: (3, 4), of the states' positions (m) to places in pictures, homogeneous; see `CachedWindows.camera`.
-        rng: drawn from.
 
     Returns:
         The entries that change.
     """
-    windows, steps, _, edge = batch[prefix + "pictures"].shape[:4]
-    draws = rng.integers(-most, most + 1, windows)  # to the left
+    steps, _, edge = batch[prefix + "pictures"].shape[1:4]
     across = draws.repeat(steps)
     found: dict[str, NDArray[Any]] = {}
     for name in {prefix + "pictures", prefix + "pictures_ahead"} & batch.keys():
@@ -93,7 +90,7 @@ def roamed(
     state = batch[prefix + "state"].copy()
     state[..., :2] += _displaced(state[..., :3], moved[:, None], camera)
     found[prefix + "state"] = state
-    for name in POINTS & batch.keys():
+    for name in POINTS & batch.keys() if not prefix else ():  # they are in the learner's pictures
         points = batch[name].astype(np.float32)
         points[:, :, 0, 0] += moved[:, None]
         points[((points < 0) | (points >= 1)).any(axis=-1)] = np.nan

@@ -44,7 +44,8 @@ class Reading:
         shift: most pixels by which each frame of the two cameras is shifted, edges repeated; drawn for each frame.
         jitter: how much the colours of each window's pictures change, see `jittered`; 0 for not at all.
         roam: most pixels by which all third-person pictures of a window are shifted sideways, together with where the
-            hand is and where things are, as if all of it stood elsewhere; needs `CachedWindows.camera`.
+            hand is and where things are, as if all of it stood elsewhere; needs `CachedWindows.camera`. Of several
+            networks that roam, all see a window in the same place.
         ahead: also give the pictures this many steps after each frame of the history, as they are; 0 for none.
     """
 
@@ -212,11 +213,15 @@ class CachedWindows(torch.utils.data.Dataset[Batch]):
         frames = self._frame(index)[:, None] + self.spacing * steps
         batch: Batch = {"task": task[:, 0], "index": index}
         batch |= {name: rows[index] for name, rows in self.extra.items()}
+        across: NDArray[np.float64] | None = None  # how far each window roams, of the most that it may
         for reading in self.readings:
             batch |= self._read(reading, frames, start, length, rng)
             if reading.roam:
                 assert self.camera is not None
-                batch |= roamed(batch, reading.name, reading.roam, self.camera, rng)
+                if across is None:
+                    across = rng.integers(-reading.roam, reading.roam + 1, len(index)) / reading.roam
+                draws = np.rint(across * reading.roam).astype(np.int64)
+                batch |= roamed(batch, reading.name, draws, self.camera)
         batch |= self._labels(frames, start, length)
         batch |= self.lessons(pairs) if self.lessons else {}
         self.seconds += time.perf_counter() - began

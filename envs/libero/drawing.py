@@ -10,10 +10,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from vvla_policies.envs import rendering
-from vvla_policies.envs.libero.visibility import Visibility
+from vvla_policies.envs.libero.visibility import VISUAL_GROUP, Visibility
 
 BUFFER = (640, 480)  # robosuite's; pictures larger than it enlarge it
-VISUAL_GROUP = 1
 HIDDEN_GROUP = 5  # never drawn
 
 
@@ -65,11 +64,11 @@ class Painter:
         """Draws the scene of the last picture again: uint8 (height, width, 3), RGB, upside down."""
         return self._easels[0].render(size).result()
 
-    def _view(self, data: Any, name: str, size: tuple[int, int]) -> tuple[int, NDArray[np.bool_] | None]:
-        """A camera's number, and what it cannot see; wide pictures show more at the sides."""
+    def _view(self, data: Any, name: str, size: tuple[int, int]) -> tuple[int, NDArray[np.bool_]]:
+        """A camera's number, and the geoms that it cannot see."""
         height, width = size
         camera = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, name)
-        return camera, self._visibility.unseen(data, camera) if height == width else None
+        return camera, self._visibility.unseen(data, camera, width / height)
 
     def close(self) -> None:
         """Frees the OpenGL contexts."""
@@ -115,13 +114,12 @@ class _Easel:
         self._model = model
         return self._thread.submit(self._show)
 
-    def aim(self, data: Any, camera: int, hidden: NDArray[np.bool_] | None) -> None:
+    def aim(self, data: Any, camera: int, hidden: NDArray[np.bool_]) -> None:
         """Prepares the scene: what a camera sees of `MjData`, without geoms that it cannot see, (ngeom,)."""
         self._camera.fixedcamid = camera
         groups = self._model.geom_group
         before = groups.copy()
-        if hidden is not None:
-            groups[hidden] = HIDDEN_GROUP
+        groups[hidden] = HIDDEN_GROUP
         try:
             mujoco.mjv_updateScene(
                 self._model, data, self._options, self._perturbation, self._camera, mujoco.mjtCatBit.mjCAT_ALL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from numpy.typing import NDArray
 from vvla_policies.distill.data.batches import CachedWindows, Reading, tensors
 from vvla_policies.distill.networks import Learner, weights_of
 from vvla_policies.distill.objectives import teacher_features
+from vvla_policies.distill.telling import Note
 from vvla_policies.errors import RecordError
 from vvla_policies.teacher.network import Seer
 
 BATCH = 64
 
 
-def cached_features(
-    windows: CachedWindows, teacher: Learner, cache: Path, note: Callable[[str], None]
-) -> NDArray[np.float16]:
+def cached_features(windows: CachedWindows, teacher: Learner, cache: Path, note: Note) -> NDArray[np.float16]:
     """The teacher's action features of every window, from the file where they are kept, which is made if need be.
 
     Args:

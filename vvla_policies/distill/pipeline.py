@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from vvla_policies.distill.demos.collect import DemoRequest, collect, held_of
-from vvla_policies.distill.lessons.points import Note
 from vvla_policies.distill.networks import Sources
 from vvla_policies.distill.pace import seconds_per_window
 from vvla_policies.distill.recipe import Recipe, changed, load_recipe, reads, recipe_names
-from vvla_policies.distill.train import Line, TrainRequest, train
+from vvla_policies.distill.telling import Line, Note
+from vvla_policies.distill.train import TrainRequest, train
 from vvla_policies.envs.suite import expand, load_suite
 from vvla_policies.errors import VvlaError
 from vvla_policies.evaluation.analysis.contrasts import compare

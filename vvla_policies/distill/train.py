@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from vvla_policies.distill import networks
 from vvla_policies.distill.auxiliary import POINTED
 from vvla_policies.distill.data.batches import CachedWindows
 from vvla_policies.distill.data.cache import CachedFile
-from vvla_policies.distill.lessons.points import Note
 from vvla_policies.distill.networks import Learner, Sources
 from vvla_policies.distill.objectives import (
     ActionObjective,
@@ -36,6 +35,7 @@ from vvla_policies.distill.objectives import (
 )
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.distill.rollouts import RolloutCallback, Rollouts
+from vvla_policies.distill.telling import Line, Note
 from vvla_policies.distill.trainer import DistillTrainer, Progress, last_checkpoint, read_log
 from vvla_policies.distill.windows import gather, unpacked
 from vvla_policies.envs.store import cache_root
@@ -107,9 +107,6 @@ class Trained:
     def finished(self) -> bool:
         """All planned steps are done."""
         return self.step >= self.steps
-
-
-Line = Callable[[int, int, Mapping[str, float]], None]
 
 
 def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambda *_: None) -> Trained:

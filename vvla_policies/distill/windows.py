@@ -11,9 +11,10 @@ from vvla_policies.distill.data.dataset import Windows
 from vvla_policies.distill.demos.inspection import find_files
 from vvla_policies.distill.features import cached_features
 from vvla_policies.distill.lessons.dialogs import Lessons
-from vvla_policies.distill.lessons.points import Note, find_camera, read_points
+from vvla_policies.distill.lessons.points import find_camera, read_points
 from vvla_policies.distill.networks import Learner
 from vvla_policies.distill.recipe import Recipe
+from vvla_policies.distill.telling import Note
 from vvla_policies.errors import RecordError
 from vvla_policies.student.network import Student
 from vvla_policies.student.tokens import ChatLayout, load_tokenizer

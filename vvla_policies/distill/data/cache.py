@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from vvla_policies.distill.data.sources import Source, sources
 from vvla_policies.distill.demos.conversions import STATES
+from vvla_policies.distill.telling import Note
 from vvla_policies.errors import RecordError
 from vvla_policies.inputs import Inputs, picture, proprioception
 from vvla_policies.observation import CAMERAS, Observation
@@ -105,7 +106,7 @@ class CachedFile:
         target.flush()
 
 
-def cached(paths: Sequence[Path], cache: Path, report: Callable[[str], None] = lambda _: None) -> list[CachedFile]:
+def cached(paths: Sequence[Path], cache: Path, report: Note = lambda _: None) -> list[CachedFile]:
     """Opens files of demonstrations through the cache.
 
     Args:

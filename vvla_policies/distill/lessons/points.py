@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from vvla_policies.distill.data.batches import CachedWindows
 from vvla_policies.distill.data.cache import CachedFile
 from vvla_policies.distill.lessons.dialogs import TRUTHS, cached_truths
 from vvla_policies.distill.lessons.truths import GRIPPER, REGION, Truths
+from vvla_policies.distill.telling import Note
 from vvla_policies.errors import RecordError, VvlaError
 
 NEXT, BEGIN, END = "next", "begin", "end"
@@ -19,7 +20,6 @@ GOALS = (NEXT, BEGIN, END)
 """Where the hand will be when the gripper next opens or closes; what the task moves; where it belongs."""
 CAMERA_ERROR = 0.01
 """Median distance of what a camera projects from where it was seen, in edges, from which on it is not that camera."""
-Note = Callable[[str], None]
 
 
 def read_points(

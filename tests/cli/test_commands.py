@@ -180,3 +180,19 @@ def test_doctor_compares_packages_with_the_pins(monkeypatch, installed, state, r
         assert mujoco is not None
         assert mujoco.state == state
         assert mujoco.remedy.startswith(remedy)
+
+
+def test_doctor_says_what_an_extra_is_for(monkeypatch):
+    def version(name):
+        if name in {"pybullet", "torch"}:
+            raise checks.PackageNotFoundError(name)
+        return real(name)
+
+    real = checks.version
+    monkeypatch.setattr(checks, "version", version)
+    found = {finding.area: finding for finding in checks.packages()}
+    assert found["calvin"].state == "note"
+    assert found["calvin"].detail == "pybullet not installed (needs ==3.2.7); for CALVIN"
+    assert found["calvin"].remedy == "pip install 'vvla-policies[calvin]'"
+    assert "torch" in found["train"].detail
+    assert "serve" not in found

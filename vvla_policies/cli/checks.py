@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 NEEDED_GB = 5.0
 REFERENCE = {"mujoco": "3.3.2"}
 """Versions that published numbers of ours were made with, where the pin allows others too."""
+EXTRAS = {
+    "calvin": "CALVIN",
+    "train": "teacher, student and what is taught",
+    "serve": "policies behind a websocket",
+    "ray": "clusters",
+    "report": "reports and the leaderboard",
+}
+"""Beside LIBERO's, and what they are for."""
 
 
 @dataclass(frozen=True)
@@ -47,27 +55,31 @@ def python() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Installed versions against this package's own requirements, the simulator's among them; one line for all good."""
+    """Installed versions against this package's own requirements: what LIBERO needs, and extras; one line for all good."""
     try:
         from packaging.requirements import Requirement
     except ImportError:
         yield Finding("packages", "note", "versions are not compared without 'packaging'", "pip install packaging")
         return
-    found = []
-    for line in requires("vvla-policies") or []:
-        requirement = Requirement(line)
-        extra = _extra_of(requirement)
-        if extra in {None, "libero"} and requirement.name != "vvla-policies":
-            found.append(_package(requirement, extra))
-    good = [finding for finding in found if finding.state == "ok"]
+    wanted = [Requirement(line) for line in requires("vvla-policies") or []]
+    own = [requirement for requirement in wanted if requirement.name != "vvla-policies"]
+    found = [_package(one, None) for one in own if _is_of(one, "")]
+    found += [_package(one, "libero") for one in own if _is_of(one, "libero") and not _is_of(one, "")]
     yield from (finding for finding in found if finding.state != "ok")
+    good = [finding for finding in found if finding.state == "ok"]
+    for extra, purpose in EXTRAS.items():
+        more = [_package(one, extra) for one in own if _is_of(one, extra) and not _is_of(one, "")]
+        lacking = [finding for finding in more if finding.state == "fail"]
+        if lacking:
+            names = ", ".join(f"{finding.area} {finding.detail}" for finding in lacking)
+            yield Finding(extra, "note", f"{names}; for {purpose}", f"pip install 'vvla-policies[{extra}]'")
+        good += [finding for finding in more if finding.state == "ok" and finding not in good]
     yield Finding("packages", "ok", ", ".join(f"{finding.area} {finding.detail}" for finding in good))
 
 
-def _extra_of(requirement: Requirement) -> str | None:
-    if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-        return None
-    return "libero" if requirement.marker.evaluate({"extra": "libero"}) else "other"
+def _is_of(requirement: Requirement, extra: str) -> bool:
+    """Whether an extra ("" for none) brings a package."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _package(requirement: Requirement, extra: str | None) -> Finding:

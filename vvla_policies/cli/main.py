@@ -49,7 +49,7 @@ def start(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Evaluate Vision-Language-Action policies on LIBERO: seeded, parallel, recorded.
+    """Evaluate Vision-Language-Action policies on LIBERO and CALVIN: seeded, parallel, recorded.
 
     First time here? [bold]vvla doctor[/] says what this machine can run, this runs it:
 

@@ -55,7 +55,7 @@ def python() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Installed versions against this package's own requirements: what LIBERO needs, and extras; one line for all good."""
+    """Installed versions against what this package asks for: LIBERO's, and extras; one line for all good."""
     try:
         from packaging.requirements import Requirement
     except ImportError:

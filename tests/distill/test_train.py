@@ -213,6 +213,20 @@ def test_bfloat16_teaches_students(room, stage):
     assert np.allclose(losses(half.folder), losses(whole.folder), rtol=0.05)
 
 
+def test_states_turn_alike_where_blocks_are_compiled():
+    def joined(states):
+        return torch.cat((-states[..., 4:], states[..., :4]), dim=-1)  # as rotary embeddings are mostly written
+
+    found = []
+    for turn in (joined, networks._rotated_half):
+        states = torch.randn((2, 3, 5, 8), generator=torch.manual_seed(0), requires_grad=True)
+        turned = turn(states)
+        (turned * torch.arange(8.0)).sum().backward()
+        found.append((turned, states.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
 def test_compiled_blocks_learn_the_same(room, monkeypatch):
     plain = fit(room, "plain-ft", student_recipe("only-ft", holdout=1), teacher=room / "teacher")
     compiled = fit(room, "compiled-ft", student_recipe("only-ft", holdout=1, compile=True), teacher=room / "teacher")

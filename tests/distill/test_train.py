@@ -136,6 +136,18 @@ def test_a_card_tells_of_the_trainings_before(room):
     assert [one["stage"] for one in load_card(again.folder).data["earlier"]] == ["align", "finetune"]
 
 
+def test_heads_of_auxiliary_losses_go_on_with_the_network(room):
+    """As far as they fit; policies do not read them."""
+    brief = {"steps": 2, "save_every": 2, "log_every": 1, "waypoint_weight": 1.0, "lr": 1e-6, "warmup": 0}
+    first = fit(room, "heads", teacher_recipe(**{**brief, "steps": 40, "save_every": 40, "lr": 1e-2}))
+    after = losses(first.folder, "waypoint")
+    on = fit(room, "heads-on", teacher_recipe(**brief, config={}), init=first.folder)
+    assert losses(on.folder, "waypoint")[0] < (after[0] + after[-1]) / 2
+    assert not any("waypoint" in name for name in read_tensors(first.folder))
+    wider = {**TEACHER, "hidden": 32}
+    fit(room, "heads-wide", teacher_recipe(**brief, config=wider), init=first.folder)
+
+
 def test_state_encoders_that_are_new_begin_scaled_to_the_states(room, monkeypatch):
     """A network that has acted, or a recipe that does not ask for it, is left as it is."""
     scaled = []

@@ -1,4 +1,6 @@
-"""Auxiliary tasks: what a network shall also be able to tell while it learns to act. Their heads are not saved.
+"""Auxiliary tasks: what a network shall also be able to tell while it learns to act.
+
+Policies have no use for their heads; they are kept apart from the weights, for trainings that go on from there.
 
 Waypoint    where will the hand be when the gripper next moves?              of what was recorded
 Pointing    where in the pictures are things, and what the task is about?    of what the simulator knows
@@ -6,9 +8,12 @@ Pointing    where in the pictures are things, and what the task is about?    of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isqrt
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vvla_policies.distill.lessons.points import GOALS
@@ -17,6 +22,8 @@ from vvla_policies.teacher.losses import masked_mean
 Losses = dict[str, Tensor]
 POINTED = ("points", "goals", "looks")
 """Losses of `Pointing`."""
+HEADS = "auxiliary.safetensors"
+"""In the folder of what a training goes on from."""
 
 
 class Waypoint(nn.Module):
@@ -120,6 +127,32 @@ class Pointing(nn.Module):
     def _goals(self, acted: Tensor, points: Tensor) -> Tensor:
         cell, _, shown = _cells(points, self.CELLS)
         return masked_mean(_choice(self.goals(acted.mean(dim=1)).unflatten(-1, (*cell.shape[1:], -1)), cell), shown)
+
+
+def save_heads(folder: Path, objective: nn.Module, average: Mapping[str, Tensor]) -> None:
+    """Writes what an objective holds besides its network, if anything.
+
+    Args:
+        folder: of what a training goes on from.
+        objective: of the training.
+        average: trained weights that take the place of the objective's own.
+    """
+    heads = {n: average.get(n, t).contiguous() for n, t in objective.state_dict().items() if not _acts(n)}
+    if heads:
+        save_file(heads, folder / HEADS)
+
+
+def load_heads(folder: Path, objective: nn.Module) -> None:
+    """Gives an objective the heads of an earlier training, as far as there are any and they fit: others begin anew."""
+    if (folder / HEADS).exists():
+        own = objective.state_dict()
+        heads = {n: t for n, t in load_file(folder / HEADS).items() if n in own and own[n].shape == t.shape}
+        objective.load_state_dict(heads, strict=False)
+
+
+def _acts(name: str) -> bool:
+    """Whether a tensor is the network's."""
+    return name.startswith("network.")
 
 
 def _cells(points: Tensor, cells: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 <out>/model.safetensors, card.json     the checkpoint
       log.jsonl                        losses, pace
-      training/                        what a stopped training goes on from
+      training/                        what a stopped training goes on from, or another one that begins here
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from vvla_policies import __version__
 from vvla_policies.baselines.imitation.network import Imitator
 from vvla_policies.distill import networks
-from vvla_policies.distill.auxiliary import POINTED
+from vvla_policies.distill.auxiliary import POINTED, load_heads, save_heads
 from vvla_policies.distill.data.batches import CachedWindows
 from vvla_policies.distill.data.cache import CachedFile
 from vvla_policies.distill.networks import Learner, Sources
@@ -137,6 +137,8 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     if _is_to_calibrate(request, learner):
         learner.network.calibrate(torch.from_numpy(data.states()))
     objective = _objective(recipe, learner, target, data)
+    if request.sources.init:
+        load_heads(locate(request.sources.init) / TRAINING, objective)
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
     start = last_checkpoint(folder) if request.resume else None
     progress = Progress(
@@ -154,6 +156,7 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     if trainer.is_world_process_zero():
         average = _average(trainer)
         networks.save(request.out, learner, _facts(request, files, data, learner, result), average, recipe.storage)
+        save_heads(folder, objective, average)
         if result.finished:
             told = {**_told(folder / IDENTITY), "finished": True, "steps": steps, "seconds": result.seconds}
             (folder / IDENTITY).write_text(json.dumps(told, indent=2) + "\n")

@@ -20,7 +20,7 @@ pytest.importorskip("accelerate")
 torch = pytest.importorskip("torch")
 from tests.distill.small import STUDENT, TEACHER, long_truths, make_demos, student_recipe, teacher_recipe  # noqa: E402
 from vvla_policies import load_policy  # noqa: E402
-from vvla_policies.distill import networks, rollouts  # noqa: E402
+from vvla_policies.distill import compilation, networks, rollouts  # noqa: E402
 from vvla_policies.distill.networks import Sources  # noqa: E402
 from vvla_policies.distill.train import TrainRequest, train  # noqa: E402
 from vvla_policies.distill.trainer import last_checkpoint, read_log  # noqa: E402
@@ -230,7 +230,7 @@ def test_states_turn_alike_where_blocks_are_compiled():
         return torch.cat((-states[..., 4:], states[..., :4]), dim=-1)  # as rotary embeddings are mostly written
 
     found = []
-    for turn in (joined, networks._rotated_half):
+    for turn in (joined, compilation._rotated_half):
         states = torch.randn((2, 3, 5, 8), generator=torch.manual_seed(0), requires_grad=True)
         turned = turn(states)
         (turned * torch.arange(8.0)).sum().backward()

@@ -2,7 +2,9 @@
 
 recipe      what a training is: stage, preset, numbers; the files are in `recipes/`
 networks    the learner of a stage, and what it starts from
+compilation its blocks compiled
 objectives  its losses
+auxiliary   what it shall be able to tell besides
 features    a teacher's answers, made once
 rollouts    success rates meanwhile
 trainer     transformers.Trainer with all of this

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from vvla_policies.baselines.imitation import checkpoints as imitators
 from vvla_policies.baselines.imitation.network import Imitator
+from vvla_policies.distill.compilation import compile_blocks
 from vvla_policies.distill.recipe import Recipe
 from vvla_policies.errors import PolicyError, VvlaError
 from vvla_policies.execution import Execution
@@ -288,38 +287,6 @@ def _learner(network: nn.Module, card: ModelCard, chunk: int, recipe: Recipe, mo
         if isinstance(module, nn.Conv2d):  # the layout that pictures come in; a quarter faster on a CPU
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
     if recipe.compile:
-        _compile_blocks(network)
+        compile_blocks(network)
     spacing = recipe.spacing or (execution.length(chunk) if execution.mode == "chunk" else 1)
     return Learner(network, replace(card, execution=execution.to_json()), chunk, history, spacing)
-
-
-def _compile_blocks(network: nn.Module) -> None:
-    """Compiles each block of a stack for itself: equal blocks share one compilation.
-
-    Raises:
-        VvlaError: there is no C++ compiler, which PyTorch needs on a CPU.
-    """
-    compiler, on_cpu = os.environ.get("CXX", "c++"), not torch.cuda.is_available()
-    if on_cpu and not shutil.which(compiler):
-        raise VvlaError(f"compile: no C++ compiler '{compiler}' here; apt-get install g++, or --set compile=false")
-    if on_cpu and isinstance(network, Student):  # attention written out is fused with what surrounds it
-        for part in (network.vision, network.language):
-            part.set_attn_implementation("eager")
-        from transformers.models.qwen2 import modeling_qwen2  # which the student has loaded
-
-        modeling_qwen2.rotate_half = _rotated_half
-    for stack in network.modules():
-        if isinstance(stack, nn.ModuleList):
-            for block in stack:
-                if not isinstance(block, nn.ModuleList):
-                    block.compile(dynamic=False)
-
-
-def _rotated_half(states: Tensor) -> Tensor:
-    """What rotary embeddings do to states (..., D): their second half negated, then the first.
-
-    As `transformers` has it, by joining two parts, what PyTorch 2.13 compiles for CPUs reads past the end of a gradient
-    where the sequence is no multiple of its vectors, and may crash. The numbers are the same.
-    """
-    halves = states.unflatten(-1, (2, -1)).flip(-2)
-    return (halves * torch.tensor([[-1.0], [1.0]], dtype=states.dtype, device=states.device)).flatten(-2)

@@ -55,6 +55,7 @@ class WatchedExpert(Expert):
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     monkeypatch.setattr(handover, "STINTS", ((1, 4), (1, 3), (0, 3)))
+    monkeypatch.setattr(handover, "LEAD", 0)
 
 
 def request(out, **changes):
@@ -98,6 +99,16 @@ def test_turns_begin_with_the_novice_and_end_with_the_expert():
         assert turns[0]
         assert not turns[10:].any()
         assert len(changes) in (1, 3)
+
+
+def test_the_expert_begins_in_half_of_the_episodes(monkeypatch):
+    monkeypatch.setattr(handover, "LEAD", 20)
+    turns = np.array([novice_steps(seed, np.zeros((40, 7))) for seed in range(400)])
+    assert turns.any(axis=1).all()
+    assert not turns[:, 30:].any()
+    begins = turns.argmax(axis=1)
+    assert 0.4 < np.mean(begins > 0) < 0.6
+    assert begins.max() == 20
 
 
 def test_it_keeps_the_rules_of_policies():

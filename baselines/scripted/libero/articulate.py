@@ -9,7 +9,7 @@ from vvla_policies.baselines.scripted.libero import gripper
 from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Boxes, Pose, angle_between, heading, turn
 from vvla_policies.baselines.scripted.libero.grasps import LEANS
 from vvla_policies.baselines.scripted.libero.handles import HANDLES, Handle
-from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.motion import AJAR, CLOSED, OPEN, Move, opened, underway
 from vvla_policies.baselines.scripted.libero.scene import Scene
 from vvla_policies.baselines.scripted.libero.transfer import retreat, table, travel
 
@@ -75,8 +75,9 @@ def push_shut(scene: Scene, name: str) -> list[Move]:
         for goal, last in _stations(scene.joints[joint], beyond)
     ]  # fmt: skip
     end = _dragged(scene, joint, pose, handle.off)
+    pushing = underway(scene, before, pose) and scene.opening < AJAR
     return [
-        *travel(scene, before, CLOSED),
+        *([] if pushing else travel(scene, before, CLOSED)),
         *pushes,
         Move(end.moved(0.06 * outward), CLOSED, near=0.03, label="back off"),
     ]
@@ -178,9 +179,9 @@ def _pushing_pose(scene: Scene, joint: str, goal: float, at: Array, outward: Arr
 
 
 def _take(scene: Scene, at: Pose) -> list[Move]:
-    back = at.rot @ np.array([0.0, 0.0, -1.0])
+    before = at.moved(0.08 * (at.rot @ np.array([0.0, 0.0, -1.0])))
     return [
-        *travel(scene, at.moved(0.08 * back), OPEN),
+        *([] if underway(scene, before, at) and opened(scene, at) else travel(scene, before, OPEN)),
         Move(at, OPEN, near=0.006, near_angle=0.1, most=30, until_still=True, label="reach handle"),
         Move(at, CLOSED, least=5, most=14, until_shut=True, label="grasp handle"),
     ]

@@ -12,7 +12,7 @@ from vvla_policies.baselines.scripted.libero.categories import Hold, hold_of
 from vvla_policies.baselines.scripted.libero.choice import cheapest
 from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Pose, angle_between, heading, turn
 from vvla_policies.baselines.scripted.libero.grasps import differ
-from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move, underway
 from vvla_policies.baselines.scripted.libero.scene import Scene
 from vvla_policies.baselines.scripted.libero.transfer import outline, placing_harm, stood, take, travel
 
@@ -124,12 +124,10 @@ def insert(scene: Scene, name: str, target: str, outward: Array) -> list[Move]:
     ways = [way for spin in SPINS for way in niche.ways(scene.grip, spin)]
     goal = niche.release(cheapest(ways, lambda way: way.effort, niche.harm))
     back = goal.moved(0.045 * (goal.rot @ np.array([0.0, 0.0, -1.0])))
-    ahead = goal.moved(BEFORE * outward + RISE * UP)
+    ahead, inside = goal.moved(BEFORE * outward + RISE * UP), goal.moved(RISE * UP)
     return [
-        *travel(scene, ahead, CLOSED, carries=name),
-        Move(
-            goal.moved(RISE * UP), CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"
-        ),
+        *([] if underway(scene, ahead, inside) else travel(scene, ahead, CLOSED, carries=name)),
+        Move(inside, CLOSED, near=0.01, speed=0.6, carries=name, until_still=True, label=f"insert {name}"),
         Move(goal, CLOSED, near=0.006, most=12, speed=0.5, carries=name, until_still=True, label=f"lower {name}"),
         Move(None, OPEN, least=4, most=5, label=f"release {name}"),
         Move(back, OPEN, near=0.008, near_angle=9, most=20, until_still=True, label="retreat"),

@@ -21,6 +21,13 @@ CARRIED_SPIN, CARRIED_CHANGE = 0.4, 0.25
 
 OPEN, CLOSED = 1.0, -1.0
 
+PASSING, PASSING_TURNED = 0.03, 0.3
+"""How far off a straight way (m, rad) a hand still counts as being on it."""
+WIDE, AJAR = 0.06, 0.01
+"""Openings (m) from which on the fingers are open, and not shut."""
+CLOSE = 0.015
+"""Distance (m) from a grasp at which fingers may be closing on it."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -134,6 +141,24 @@ def failed(move: Move, progress: Progress, scene: Scene) -> bool:
     """Whether the skill is to be given up: what is carried is lost, or the hand is stuck on its way."""
     stuck = move.vital and progress.steps >= move.most
     return stuck or _lost(move, scene)
+
+
+def underway(scene: Scene, before: Pose, at: Pose) -> bool:
+    """Whether the hand is on the straight way between two poses already, and need not go to where it begins.
+
+    An expert that takes over in the middle of a move goes on with it then, as one does that began it.
+    """
+    line = at.pos - before.pos
+    share = float(np.clip((scene.grip.pos - before.pos) @ line / (line @ line), 0.0, 1.0))
+    aside = float(np.linalg.norm(scene.grip.pos - before.pos - share * line))
+    twist = float(np.linalg.norm(rotation_vector(at.rot @ scene.grip.rot.T)))
+    return aside <= PASSING and twist <= PASSING_TURNED
+
+
+def opened(scene: Scene, at: Pose) -> bool:
+    """Whether the fingers are open, or so near a grasp that they may be closing on it."""
+    there = float(np.linalg.norm(at.pos - scene.grip.pos)) <= CLOSE
+    return scene.opening > (AJAR if there else WIDE)
 
 
 def _lost(move: Move, scene: Scene) -> bool:

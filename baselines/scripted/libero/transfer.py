@@ -10,7 +10,7 @@ from vvla_policies.baselines.scripted.libero import gripper
 from vvla_policies.baselines.scripted.libero.choice import cheapest
 from vvla_policies.baselines.scripted.libero.geometry import UP, Array, Boxes, Pose, heading, turn
 from vvla_policies.baselines.scripted.libero.grasps import grasp, withdrawn
-from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move
+from vvla_policies.baselines.scripted.libero.motion import CLOSED, OPEN, Move, opened, underway
 from vvla_policies.baselines.scripted.libero.scene import Scene
 
 CLEARANCE = 0.03
@@ -36,9 +36,10 @@ def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
 
 def take(scene: Scene, name: str, at: Pose) -> list[Move]:
     """Reach for a pose of the grip site, straight along the fingers, and close them."""
+    near = Move(withdrawn(at, 0.03), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}")
+    on_its_way = underway(scene, withdrawn(at), at) and opened(scene, at)
     return [
-        *travel(scene, withdrawn(at), OPEN),
-        Move(withdrawn(at, 0.03), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}"),
+        *([] if on_its_way else [*travel(scene, withdrawn(at), OPEN), near]),
         Move(at, OPEN, near=0.005, near_angle=0.08, most=25, until_still=True, label=f"reach {name}"),
         Move(at, CLOSED, least=5, most=14, until_shut=True, label=f"grasp {name}"),
     ]
@@ -51,6 +52,11 @@ def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) ->
     top = _highest(scene, scene.grip.pos, goal.pos, radius, without)
     height = max(goal.pos[2], top + below + CLEARANCE)
     height = min(height, max(goal.pos[2], table(scene) + HIGHEST))
+    over = Pose(np.append(goal.pos[:2], height), goal.rot)
+    arrive = Move(goal, grip, near=0.015, near_angle=0.15, vital=True, carries=carries, label="arrive")
+    coming_down = float(np.linalg.norm(over.pos - goal.pos)) > 0.01
+    if coming_down and underway(scene, over, goal):
+        return [arrive]
     moves = []
     if scene.grip.pos[2] < height - 0.02:
         aside = _way_up(scene, height, carries)
@@ -59,11 +65,9 @@ def travel(scene: Scene, goal: Pose, grip: float, carries: str | None = None) ->
             out = scene.grip.moved(aside + 0.02 * UP)
             moves.append(Move(out, grip, near=0.02, near_angle=9, vital=True, carries=carries, label="lift aside"))
         moves.append(Move(up, grip, near=0.02, near_angle=9, vital=True, carries=carries, label="lift"))
-    over = Pose(np.append(goal.pos[:2], height), goal.rot)
-    if np.linalg.norm(over.pos - goal.pos) > 0.01:
+    if coming_down:
         moves.append(Move(over, grip, near=0.02, near_angle=0.25, vital=True, carries=carries, label="travel"))
-    moves.append(Move(goal, grip, near=0.015, near_angle=0.15, vital=True, carries=carries, label="arrive"))
-    return moves
+    return [*moves, arrive]
 
 
 def _way_up(scene: Scene, height: float, carries: str | None) -> Array:
@@ -117,7 +121,7 @@ def place(scene: Scene, name: str, target: str) -> list[Move]:
     goal = _release(scene, name, target)
     over = goal.moved(0.05 * UP)
     return [
-        *travel(scene, over, CLOSED, carries=name),
+        *([] if underway(scene, over, goal) else travel(scene, over, CLOSED, carries=name)),
         Move(goal, CLOSED, near=0.008, most=30, speed=0.7, until_still=True, carries=name, label=f"lower {name}"),
         Move(None, OPEN, least=4, most=5, label=f"release {name}"),
         *retreat(goal),

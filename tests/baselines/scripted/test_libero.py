@@ -162,12 +162,31 @@ def test_is_a_function_of_observation_and_memory(settings):
     np.testing.assert_array_equal(actions, again)
 
 
-def play(env, task, state, forget=False):
-    """Runs an episode; with `forget`, each step asks a new policy that is handed the pickled memory of the last."""
+@pytest.mark.libero
+@pytest.mark.parametrize(("name", "task", "state", "steps"), TASKS)
+def test_goes_on_with_what_another_began(settings, name, task, state, steps):
+    """As it does when it takes over from a novice: to begin anew would contradict what it shows otherwise."""
+    outcome, _ = play(load_suite(name).make_env(settings, task), task, state, stint=12)
+    assert outcome.success
+    assert outcome.steps <= 1.25 * steps
+
+
+def play(env, task, state, forget=False, stint=1000):
+    """Runs an episode.
+
+    Args:
+        env: of the task.
+        task: its number.
+        state: the initial one.
+        forget: each step asks a new policy that is handed the pickled memory of the last.
+        stint: steps after which memory begins afresh.
+    """
     policy = ScriptedPolicy()
     memory = policy.initial_memory(0)
     outcome, actions = env.start(task, state, 0), []
     while not outcome.over:
+        if len(actions) % stint == 0:
+            memory = policy.initial_memory(0)
         obs = {**env.observe(), "privileged": env.privileged()}
         if forget:
             policy, memory = ScriptedPolicy(), pickle.loads(pickle.dumps(memory))

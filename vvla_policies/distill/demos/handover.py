@@ -2,8 +2,9 @@
 
 A learner goes astray in ways that no expert's demonstration shows, and what it does not see it cannot put right. So the
 novice acts for two parts of each episode, the expert for the rest; what the novice did is recorded, marked, and not
-learnt from. Who acts when depends on the episode's own seed alone. Source: DAgger (arXiv 1011.0686), as in HG-DAgger
-(arXiv 1810.02890), where the expert acts instead of labelling.
+learnt from. In every other episode, by chance, the expert begins, so that the novice also gets to act late in long
+tasks. Who acts when depends on the episode's own seed alone. Source: DAgger (arXiv 1011.0686), as in HG-DAgger (arXiv
+1810.02890), where the expert acts instead of labelling.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from vvla_policies.registry import load_policy
 ADDRESS = "vvla_policies.distill.demos.handover:Handover"
 STINTS = ((10, 80), (8, 40), (0, 40))
 """Fewest and most steps of the novice, the expert and the novice again; then the expert stays."""
+LEAD = 150
+"""Most steps of the expert before all that, where it begins."""
 
 
 def novice_steps(seed: int, actions: NDArray[Any]) -> NDArray[np.bool_]:
@@ -39,8 +42,9 @@ def novice_steps(seed: int, actions: NDArray[Any]) -> NDArray[np.bool_]:
 def _plan(seed: int, count: int) -> NDArray[np.bool_]:
     rng = np.random.default_rng([seed, zlib.crc32(b"stints")])
     ends = np.cumsum([rng.integers(least, most, endpoint=True) for least, most in STINTS])
-    steps = np.arange(count)
-    return (steps < ends[0]) | ((steps >= ends[1]) & (steps < ends[2]))
+    lead = rng.integers(0, 1, endpoint=True) * rng.integers(0, LEAD, endpoint=True)
+    steps = np.arange(count) - lead
+    return ((steps >= 0) & (steps < ends[0])) | ((steps >= ends[1]) & (steps < ends[2]))
 
 
 class HandoverMemory(Memory):
@@ -57,7 +61,7 @@ class HandoverMemory(Memory):
         self.step = 0
         self.novice: bool | None = None
         self.inner = Memory(seed)
-        self._plan = _plan(seed, 1 + sum(most for _, most in STINTS))  # its last entry holds ever after
+        self._plan = _plan(seed, 1 + LEAD + sum(most for _, most in STINTS))  # its last entry holds ever after
 
     def turn(self) -> tuple[bool, int]:
         """Whether it is the novice's turn, and steps until the next (1 where there is none)."""

@@ -137,20 +137,30 @@ def save_heads(folder: Path, objective: nn.Module, average: Mapping[str, Tensor]
         objective: of the training.
         average: trained weights that take the place of the objective's own.
     """
-    heads = {n: average.get(n, t).contiguous() for n, t in objective.state_dict().items() if not _acts(n)}
+    heads = {n: average.get(n, t).contiguous() for n, t in objective.state_dict().items() if not _is_networks(n)}
     if heads:
-        save_file(heads, folder / HEADS)
+        part = folder / f"{HEADS}.part"
+        save_file(heads, part)
+        part.replace(folder / HEADS)
+    else:
+        (folder / HEADS).unlink(missing_ok=True)
 
 
-def load_heads(folder: Path, objective: nn.Module) -> None:
-    """Gives an objective the heads of an earlier training, as far as there are any and they fit: others begin anew."""
-    if (folder / HEADS).exists():
-        own = objective.state_dict()
-        heads = {n: t for n, t in load_file(folder / HEADS).items() if n in own and own[n].shape == t.shape}
-        objective.load_state_dict(heads, strict=False)
+def load_heads(folder: Path, objective: nn.Module) -> int:
+    """Gives an objective the heads of an earlier training, as far as they fit: others begin anew.
+
+    Returns:
+        How many tensors were there and fitted.
+    """
+    if not (folder / HEADS).exists():
+        return 0
+    own = objective.state_dict()
+    heads = {n: t for n, t in load_file(folder / HEADS).items() if n in own and own[n].shape == t.shape}
+    objective.load_state_dict(heads, strict=False)
+    return len(heads)
 
 
-def _acts(name: str) -> bool:
+def _is_networks(name: str) -> bool:
     """Whether a tensor is the network's."""
     return name.startswith("network.")
 

@@ -103,7 +103,7 @@ class Recipe:
         foresight_weight: of the teacher's foresight; 0 leaves it out.
         foresight_share: of each batch's windows, those whose foresight is predicted.
         waypoint_weight: of an auxiliary loss: from the action features, where the hand will be when the gripper next
-            opens or closes. Its head is no part of the checkpoint. 0 leaves it out.
+            opens or closes. Its head is kept in `training/`, apart from the weights. 0 leaves it out.
         point_weight: of another: from the visual features, which cell of each picture shows a thing, and where in it.
             The simulator knows: it must be here, with the assets that the demonstrations were made with.
         align_loss: "mse" is the paper's, "l2" (mean of the norms) the released code's.

@@ -137,8 +137,9 @@ def train(request: TrainRequest, note: Note = lambda _: None, line: Line = lambd
     if _is_to_calibrate(request, learner):
         learner.network.calibrate(torch.from_numpy(data.states()))
     objective = _objective(recipe, learner, target, data)
-    if request.sources.init:
-        load_heads(locate(request.sources.init) / TRAINING, objective)
+    if request.sources.init and not networks.is_moved(recipe, request.sources):
+        kept = load_heads(locate(request.sources.init) / TRAINING, objective)
+        note("heads of auxiliary losses go on" if kept else "heads of auxiliary losses, if any, begin anew")
     trainer = DistillTrainer(objective, recipe, steps, folder, data, held_out, request.report_to)
     start = last_checkpoint(folder) if request.resume else None
     progress = Progress(

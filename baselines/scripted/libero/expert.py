@@ -22,12 +22,14 @@ class Plan:
         progress: how far that move has come.
         diary: what was tried before.
         last: the last action (7,).
+        begun: whether anything was planned yet.
     """
 
     moves: list[Move] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     diary: Diary = field(default_factory=Diary)
     last: Array = field(default_factory=lambda: np.append(np.zeros(6), OPEN))
+    begun: bool = False
 
 
 def act(obs: Observation, plan: Plan) -> Array:
@@ -40,8 +42,9 @@ def act(obs: Observation, plan: Plan) -> Array:
     Returns:
         (7,) in [-1, 1].
     """
-    scene = Scene(obs)
+    scene = Scene(obs, taken_over=not plan.begun)
     _advance(scene, plan)
+    plan.begun = True
     move = plan.moves[0] if plan.moves else Move(grip=float(plan.last[6]))
     plan.last = command(move, plan.progress, scene, plan.last)
     plan.progress.steps += 1

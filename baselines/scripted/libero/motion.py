@@ -144,10 +144,12 @@ def failed(move: Move, progress: Progress, scene: Scene) -> bool:
 
 
 def underway(scene: Scene, before: Pose, at: Pose) -> bool:
-    """Whether the hand is on the straight way between two poses already, and need not go to where it begins.
+    """Whether an expert that takes over finds the hand on the straight way between two poses already.
 
-    An expert that takes over in the middle of a move goes on with it then, as one does that began it.
+    It then goes on, as one does that began the move. One that failed by itself comes again from where the way begins.
     """
+    if not scene.taken_over:
+        return False
     line = at.pos - before.pos
     share = float(np.clip((scene.grip.pos - before.pos) @ line / (line @ line), 0.0, 1.0))
     aside = float(np.linalg.norm(scene.grip.pos - before.pos - share * line))

@@ -21,9 +21,11 @@ class Scene:
 
     Args:
         obs: an observation with its privileged part.
+        taken_over: nothing was planned before: the hand may be in the middle of what another began.
     """
 
-    def __init__(self, obs: Observation) -> None:
+    def __init__(self, obs: Observation, taken_over: bool = False) -> None:
+        self.taken_over = taken_over
         self._world: Mapping[str, Any] = obs["privileged"]
         self.grip = Pose.of(self._world["sites"][GRIP_SITE])
         base = Pose.of(self._world["bodies"]["robot0_base"]).pos

@@ -127,6 +127,22 @@ def test_the_hand_is_brought_back_to_its_line():
     assert action[2] == pytest.approx(motion.MOST_CHANGE)
 
 
+def test_only_an_expert_that_takes_over_goes_on_from_the_middle():
+    before, at = Pose(0.1 * UP, DOWN.rot), Pose(np.zeros(3), DOWN.rot)
+    aside = np.array([1.0, 0.0, 0.0])
+    places = {"on it": 0.05 * UP, "beside it": 0.05 * UP + 0.04 * aside, "above it": 0.15 * UP}
+    for taken_over in (True, False):
+        found = {}
+        for name, pos in places.items():
+            scene = Standing(Pose(pos, DOWN.rot))
+            scene.taken_over = taken_over
+            found[name] = motion.underway(scene, before, at)
+        assert found == {"on it": taken_over, "beside it": False, "above it": False}
+    turned = Standing(Pose(0.05 * UP, turn(UP, 0.5) @ DOWN.rot))
+    turned.taken_over = True
+    assert not motion.underway(turned, before, at)
+
+
 def test_conforms():
     check_policy(ScriptedPolicy())
 

@@ -2,9 +2,9 @@
 
 A learner goes astray in ways that no expert's demonstration shows, and what it does not see it cannot put right. So the
 novice acts for two parts of each episode, the expert for the rest; what the novice did is recorded, marked, and not
-learnt from. In every other episode, by chance, the expert begins, so that the novice also gets to act late in long
-tasks. Who acts when depends on the episode's own seed alone. Source: DAgger (arXiv 1011.0686), as in HG-DAgger (arXiv
-1810.02890), where the expert acts instead of labelling.
+learnt from. In half of the episodes, by chance, the expert begins, so that the novice also gets to act late in long
+tasks (in short ones it may never). Who acts when depends on the episode's own seed alone. Source: DAgger (arXiv
+1011.0686), as in HG-DAgger (arXiv 1810.02890), where the expert acts instead of labelling.
 """
 
 from __future__ import annotations

@@ -154,13 +154,13 @@ def underway(scene: Scene, before: Pose, at: Pose) -> bool:
     share = float(np.clip((scene.grip.pos - before.pos) @ line / (line @ line), 0.0, 1.0))
     aside = float(np.linalg.norm(scene.grip.pos - before.pos - share * line))
     twist = float(np.linalg.norm(rotation_vector(at.rot @ scene.grip.rot.T)))
-    return aside <= PASSING and twist <= PASSING_TURNED
+    return bool(aside <= PASSING and twist <= PASSING_TURNED)
 
 
 def opened(scene: Scene, at: Pose) -> bool:
     """Whether the fingers are open, or so near a grasp that they may be closing on it."""
     there = float(np.linalg.norm(at.pos - scene.grip.pos)) <= CLOSE
-    return scene.opening > (AJAR if there else WIDE)
+    return bool(scene.opening > (AJAR if there else WIDE))
 
 
 def _lost(move: Move, scene: Scene) -> bool:

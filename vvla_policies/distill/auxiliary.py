@@ -13,10 +13,11 @@ from math import isqrt
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vvla_policies.distill.lessons.points import GOALS
+from vvla_policies.pretrained import read_tensors
 from vvla_policies.teacher.losses import masked_mean
 
 Losses = dict[str, Tensor]
@@ -151,11 +152,14 @@ def load_heads(folder: Path, objective: nn.Module) -> int:
 
     Returns:
         How many tensors were there and fitted.
+
+    Raises:
+        VvlaError: their file is damaged.
     """
     if not (folder / HEADS).exists():
         return 0
     own = objective.state_dict()
-    heads = {n: t for n, t in load_file(folder / HEADS).items() if n in own and own[n].shape == t.shape}
+    heads = {n: t for n, t in read_tensors(folder / HEADS).items() if n in own and own[n].shape == t.shape}
     objective.load_state_dict(heads, strict=False)
     return len(heads)
 

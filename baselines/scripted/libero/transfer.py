@@ -36,10 +36,10 @@ def pick(scene: Scene, name: str, attempt: int = 0) -> list[Move]:
 
 def take(scene: Scene, name: str, at: Pose) -> list[Move]:
     """Reach for a pose of the grip site, straight along the fingers, and close them."""
-    near = Move(withdrawn(at, 0.03), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}")
+    approach = Move(withdrawn(at, 0.03), OPEN, near=0.015, near_angle=0.15, label=f"approach {name}")
     on_its_way = underway(scene, withdrawn(at), at) and opened(scene, at)
     return [
-        *([] if on_its_way else [*travel(scene, withdrawn(at), OPEN), near]),
+        *([] if on_its_way else [*travel(scene, withdrawn(at), OPEN), approach]),
         Move(at, OPEN, near=0.005, near_angle=0.08, most=25, until_still=True, label=f"reach {name}"),
         Move(at, CLOSED, least=5, most=14, until_shut=True, label=f"grasp {name}"),
     ]
